@@ -1,0 +1,77 @@
+use super::*;
+
+fn problems(text: &str) -> Vec<String> {
+    Config::parse(text).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(Config::parse(""), Ok(Config::default()));
+    assert_eq!(Config::parse("# nothing\n"), Ok(Config::default()));
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_line() {
+    let text = "\
+cloud: mars
+credentials: { type: azure_cli }
+endpoints:
+  resource_manager: http://192.0.2.1
+scope:
+  include:
+    subscriptions: [not-a-guid]
+expectations:
+  default:
+    callers: [10.1.2.3/8, banana]
+    scoring: sometimes
+  workspaces:
+    my-workspace: { scoring: any }
+schedule: { interval: 1s, jitter: 80% }
+http: { listen: everywhere }
+";
+    assert_eq!(
+        problems(text),
+        [
+            "1: cloud: `mars` is not known; use one of: public, us_government, china",
+            "2: unknown key `credentials`; did you mean `credential`?",
+            "3: endpoints: `resource_manager` and `authority` must be set together, else a token of one Azure would be sent to another",
+            "4: endpoints.resource_manager: must be https; plain http is allowed on loopback only",
+            "7: scope.include.subscriptions[0]: `not-a-guid` is no GUID such as 00000000-0000-0000-0000-000000000000",
+            "10: expectations.default.callers[0]: `10.1.2.3/8` has host bits set; did you mean 10.0.0.0/8?",
+            "10: expectations.default.callers[1]: `banana` is no address or prefix such as 203.0.113.0/24",
+            "11: expectations.default.scoring: `sometimes` is not known; use one of: private, any",
+            "13: expectations.workspaces.my-workspace: the key must be the ARM id of a workspace (/subscriptions/…/workspaces/NAME)",
+            "14: schedule.interval: must be at least 10s",
+            "14: schedule.jitter: `80%` is no share from 0% to 50%",
+            "15: http.listen: `everywhere`: invalid socket address syntax",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_is_named_by_its_place() {
+    let text = "credential: { type: client_secret, tenant_id: t, client_id: c, secret: hunter2 }";
+    let found = problems(text);
+    assert!(found.iter().any(|problem| problem.contains("`secret_env` and `secret_file`")), "{found:?}");
+    assert!(found.iter().all(|problem| !problem.contains("hunter2")), "a secret was printed: {found:?}");
+}
+
+#[test]
+fn duplicate_keys_and_second_documents_are_refused() {
+    assert_eq!(problems("cloud: public\ncloud: china\n"), ["2: not YAML: duplicated key in mapping"]);
+    assert!(problems("cloud: public\n---\ncloud: china\n")[0].contains("a second document"));
+}
+
+#[test]
+fn workspace_declarations_lie_over_the_default_key_by_key() {
+    let text = "\
+expectations:
+  default: { callers: [], scoring: private }
+  workspaces:
+    /subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W: { scoring: any }
+";
+    let config = Config::parse(text).expect("valid");
+    let id = "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w";
+    let declared = config.expectations.of(&ResourceId::parse(id).expect("an id"));
+    assert_eq!((declared.scoring, declared.callers), (Some(Openness::Any), Some(vec![])));
+}

@@ -1,0 +1,22 @@
+//! The estate as Azure told it: records and gaps, then typed nodes and edges.
+//!
+//! Pure: texts come in, values go out. How a record was fetched is `azure`'s affair, what follows from
+//! the graph is `facts`'.
+
+pub mod coverage;
+pub mod field;
+pub mod graph;
+pub mod id;
+pub mod kind;
+pub mod reason;
+pub mod record;
+mod secrets;
+pub mod snapshot;
+
+pub use coverage::Coverage;
+pub use graph::Inventory;
+pub use id::ResourceId;
+pub use kind::Kind;
+pub use reason::{Code, Known, Reason};
+pub use record::Record;
+pub use snapshot::{Gap, GapReason, Header, Snapshot};

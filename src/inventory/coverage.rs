@@ -1,0 +1,80 @@
+//! What was read completely: silence means "none" only here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Code, Gap, Kind, Reason, ResourceId, Snapshot};
+
+/// Which kinds were read completely in which scopes.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    kinds: BTreeSet<Kind>,
+    subscriptions: BTreeSet<String>,
+    gaps: BTreeMap<Kind, Vec<Gap>>,
+}
+
+impl Coverage {
+    /// The coverage that a snapshot claims and proves.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut gaps: BTreeMap<Kind, Vec<Gap>> = BTreeMap::new();
+        for gap in &snapshot.gaps {
+            gaps.entry(gap.source).or_default().push(gap.clone());
+        }
+        gaps.values_mut().for_each(|gaps| gaps.sort());
+        Self {
+            kinds: snapshot.header.kinds.keys().copied().collect(),
+            subscriptions: snapshot.header.subscriptions.iter().map(|s| s.id.to_ascii_lowercase()).collect(),
+            gaps,
+        }
+    }
+
+    /// Why a record of this kind that would stand at or below `scope` may not have been seen although it is
+    /// there; none if `scope` itself was read completely. Gaps strictly inside `scope` do not count here.
+    pub fn hides(&self, kind: Kind, scope: &ResourceId) -> Option<Reason> {
+        if !self.kinds.contains(&kind) {
+            return Some(Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")));
+        }
+        if let Some(subscription) = scope.subscription()
+            && !self.subscriptions.contains(subscription)
+        {
+            let message = format!("subscription {subscription} is not part of this snapshot ({kind})");
+            return Some(Reason::new(Code::NotAsked, message));
+        }
+        self.gaps_of(kind).find(|gap| gap.scope.contains(scope)).map(reason)
+    }
+
+    /// Why a search for records of this kind at or below `scope` may miss some; none if it was read completely,
+    /// gaps inside `scope` included.
+    pub fn incomplete(&self, kind: Kind, scope: &ResourceId) -> Option<Reason> {
+        self.hides(kind, scope)
+            .or_else(|| self.gaps_of(kind).find(|gap| scope.contains(&gap.scope)).map(reason))
+    }
+
+    /// Why a search for records of this kind over every subscription of the snapshot may miss some.
+    pub fn incomplete_anywhere(&self, kind: Kind) -> Option<Reason> {
+        if !self.kinds.contains(&kind) {
+            return Some(Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")));
+        }
+        self.gaps_of(kind).next().map(reason)
+    }
+
+    /// The gaps of a kind, in a stable order.
+    pub fn gaps_of(&self, kind: Kind) -> impl Iterator<Item = &Gap> {
+        self.gaps.get(&kind).into_iter().flatten()
+    }
+
+    /// Whether the kind was asked for at all.
+    pub fn asked(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// The subscriptions of the snapshot, folded guids.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &str> {
+        self.subscriptions.iter().map(String::as_str)
+    }
+}
+
+/// The reason that a gap gives to whatever it hides.
+pub fn reason(gap: &Gap) -> Reason {
+    let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", gap.detail) };
+    Reason::new(gap.reason.into(), format!("{} of {} were not read{detail}", gap.source, gap.scope))
+}

@@ -1,0 +1,97 @@
+//! One resource as ARM returned it, secrets dropped.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::secrets;
+use super::{Kind, ResourceId};
+
+/// The body of one ARM resource, minus the fields that can carry secrets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Record {
+    #[serde(skip)]
+    id: ResourceId,
+    #[serde(skip)]
+    kind: Option<Kind>,
+    body: Map<String, Value>,
+}
+
+/// Why a body is no record.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RecordError {
+    /// The body is not a JSON object.
+    #[error("a record must be a JSON object")]
+    NotAnObject,
+    /// `id` is missing, null, blank or not a string.
+    #[error("a record must have an `id`")]
+    NoId,
+}
+
+impl Record {
+    /// Takes a body as Azure sent it. Fields that carry secrets are dropped here, and nowhere else.
+    pub fn from_body(body: Value) -> Result<Self, RecordError> {
+        let Value::Object(mut body) = body else { return Err(RecordError::NotAnObject) };
+        let id = body.get("id").and_then(Value::as_str).and_then(ResourceId::parse).ok_or(RecordError::NoId)?;
+        let told = body.get("type").and_then(Value::as_str).and_then(Kind::of_arm_type);
+        let kind = told.or_else(|| id.resource_type().as_deref().and_then(Kind::of_arm_type));
+        secrets::drop_from(kind, &mut body);
+        Ok(Self { id, kind, body })
+    }
+
+    /// The record's id.
+    pub fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    /// The record's kind, by its `type`, else by its id; none for types that mlfence has no use for.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// Lays a later record of the same id over this one: the later fields win, object by object. A later
+    /// `null` does not erase what was told before, because Azure's answers write null for "not told here".
+    pub fn overlay(&mut self, later: Record) {
+        merge(&mut self.body, later.body);
+        self.kind = later.kind.or(self.kind);
+    }
+}
+
+fn merge(earlier: &mut Map<String, Value>, later: Map<String, Value>) {
+    for (key, value) in later {
+        match (earlier.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (Some(_), Value::Null) => {}
+            (_, value) => {
+                earlier.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn later_fields_win_object_by_object() {
+        let mut record = Record::from_body(json!({"id":"/a/b","properties":{"x":1,"list":[1],"deep":{"k":1}}})).expect("record");
+        record.overlay(
+            Record::from_body(json!({"id":"/A/B","location":"we","properties":{"x":2,"list":[],"deep":{"m":null},"y":null}})).expect("record"),
+        );
+        let expected = json!({"id":"/A/B","location":"we","properties":{"x":2,"list":[],"deep":{"k":1,"m":null},"y":null}});
+        assert_eq!(Value::Object(record.body().clone()), expected);
+    }
+
+    #[test]
+    fn a_body_without_id_is_refused() {
+        assert_eq!(Record::from_body(json!({"id":null})).err(), Some(RecordError::NoId));
+        assert_eq!(Record::from_body(json!([1])).err(), Some(RecordError::NotAnObject));
+    }
+}

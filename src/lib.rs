@@ -1,0 +1,6 @@
+//! x
+pub mod config;
+pub mod expectations;
+pub mod inventory;
+pub mod severity;
+pub mod yaml;
