@@ -4,3 +4,4 @@ pub mod expectations;
 pub mod inventory;
 pub mod severity;
 pub mod yaml;
+pub mod facts;

@@ -1,0 +1,503 @@
+//! The subject document: the one form in which policies see the estate. A change here is a breaking change.
+//!
+//! Every fact is three-valued: `{"value": …}` if it was told or proven, `{"unknown": {"code", "message"}}`
+//! otherwise. A search for something bad is a [`Search`]: what was found, and whether it is *proven* that
+//! there is nothing (more).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::expectations::Expectations;
+use crate::inventory::{Known, Reason, ResourceId};
+
+/// The version of the document's form.
+pub const SCHEMA: &str = "mlfence.subject/1";
+
+/// A fact: known, or unknown with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Fact<T> {
+    /// Told by Azure or proven from what it told.
+    Known {
+        /// The fact.
+        value: T,
+    },
+    /// Not known.
+    Unknown {
+        /// Why, and what would settle it.
+        unknown: Reason,
+    },
+}
+
+impl<T> Fact<T> {
+    /// A known fact.
+    pub fn of(value: T) -> Self {
+        Fact::Known { value }
+    }
+
+    /// The value, if it is known.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Fact::Known { value } => Some(value),
+            Fact::Unknown { .. } => None,
+        }
+    }
+}
+
+impl<T> From<Known<T>> for Fact<T> {
+    fn from(known: Known<T>) -> Self {
+        match known {
+            Ok(value) => Fact::Known { value },
+            Err(unknown) => Fact::Unknown { unknown },
+        }
+    }
+}
+
+/// The result of looking for something: what was found, and whether it is proven that there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search<T> {
+    /// What was found; more may be hidden while `none` is unknown.
+    pub found: Vec<T>,
+    /// `true`: everything was looked at and nothing found; `false`: something was found; unknown: nothing was
+    /// found in what could be looked at.
+    pub none: Fact<bool>,
+}
+
+impl<T> Search<T> {
+    /// The result of a search that found `found` and could not look behind `hidden`.
+    pub fn of(found: Vec<T>, hidden: Option<Reason>) -> Self {
+        let none = match (found.is_empty(), hidden) {
+            (false, _) => Fact::of(false),
+            (true, Some(reason)) => Fact::Unknown { unknown: reason },
+            (true, None) => Fact::of(true),
+        };
+        Self { found, none }
+    }
+}
+
+/// What a policy is judged on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A workspace.
+    Workspace,
+    /// A workspace together with one AKS cluster that is attached to it as compute.
+    AksCompute,
+    /// An AKS cluster that workspaces use, for rules of the cluster alone.
+    AksCluster,
+    /// A workspace together with one of its web services on Azure Container Instances.
+    AciService,
+    /// A subnet that hosts inference.
+    Subnet,
+    /// A managed or Kubernetes online endpoint.
+    OnlineEndpoint,
+}
+
+impl SubjectKind {
+    /// Every kind.
+    pub const ALL: [SubjectKind; 6] = [
+        SubjectKind::Workspace,
+        SubjectKind::AksCompute,
+        SubjectKind::AksCluster,
+        SubjectKind::AciService,
+        SubjectKind::Subnet,
+        SubjectKind::OnlineEndpoint,
+    ];
+
+    /// The name in metadata and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            SubjectKind::Workspace => "workspace",
+            SubjectKind::AksCompute => "aks_compute",
+            SubjectKind::AksCluster => "aks_cluster",
+            SubjectKind::AciService => "aci_service",
+            SubjectKind::Subnet => "subnet",
+            SubjectKind::OnlineEndpoint => "online_endpoint",
+        }
+    }
+}
+
+/// Everything that policies may read of one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Always `mlfence.subject/1`.
+    pub schema: String,
+    /// Who is judged.
+    pub subject: Subject,
+    /// What the operator declared for the subject's workspace. An `aks_cluster` may serve several
+    /// workspaces; their declarations stand in `attachments`.
+    pub expectations: Expectations,
+    /// Changes under way or failed, because of which a pass may not be claimed.
+    pub unsettled: Vec<Reason>,
+    /// The workspace. Subjects: `workspace`, `aks_compute`, `aci_service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
+    /// The attachment. Subject: `aks_compute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
+    /// The cluster. Subjects: `aks_compute`, `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Cluster>,
+    /// The workspaces that use the cluster. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<Attachment>>,
+    /// The web service. Subject: `aci_service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<AciService>,
+}
+
+/// Who is judged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// What kind of subject.
+    pub kind: SubjectKind,
+    /// Its ARM id, in lower case.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// The workspace that it belongs to; none for a cluster that several workspaces share.
+    pub workspace: Option<ResourceId>,
+    /// The guids of the subscriptions that it touches.
+    pub subscriptions: Vec<String>,
+}
+
+/// A workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Its ARM id.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// The ARM id of its resource group.
+    pub resource_group: ResourceId,
+    /// Its region, folded (`eastus2`).
+    pub location: Fact<String>,
+    /// Whether an approved, finished private endpoint leads to it.
+    pub private_endpoint: Fact<bool>,
+    /// The private endpoints that still wait for approval, by their ARM ids.
+    pub pending_endpoints: Vec<ResourceId>,
+    /// The VNets of its approved private endpoints.
+    pub endpoint_networks: Fact<Vec<EndpointNetwork>>,
+}
+
+/// Where a private endpoint lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointNetwork {
+    /// The private endpoint.
+    pub endpoint: ResourceId,
+    /// Its subnet.
+    pub subnet: ResourceId,
+    /// Its VNet.
+    pub vnet: ResourceId,
+}
+
+/// A cluster as compute of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compute {
+    /// Its ARM id.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// How the cluster is attached.
+    pub r#type: Fact<ComputeType>,
+    /// For each VNet of the cluster, the way to the workspace's private endpoints.
+    pub endpoint_paths: Fact<Vec<EndpointPath>>,
+}
+
+/// How a cluster is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComputeType {
+    /// `AKS`, of SDK and CLI v1.
+    Aks,
+    /// `Kubernetes`, of v2.
+    Kubernetes,
+}
+
+/// The way from a VNet to the workspace's private endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointPath {
+    /// The VNet that the cluster lives in.
+    pub vnet: VnetRef,
+    /// Whether an approved endpoint of the workspace lies in this VNet.
+    pub same_vnet: Fact<bool>,
+    /// Whether one lies in this VNet or in one that is peered with it, connected on both sides.
+    pub same_or_peered_vnet: Fact<bool>,
+}
+
+/// A workspace's use of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// The workspace.
+    pub workspace: ResourceId,
+    /// The compute.
+    pub compute: ResourceId,
+    /// What the operator declared for that workspace.
+    pub expectations: Expectations,
+}
+
+/// An AKS cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Its ARM id; unknown where the attachment names none.
+    pub id: Fact<ResourceId>,
+    /// Its name; empty where the attachment names no cluster.
+    pub name: String,
+    /// Its resource group's name.
+    pub resource_group: String,
+    /// Its region, folded (`eastus2`).
+    pub location: Fact<String>,
+    /// Whether its API server is private.
+    pub private: Fact<bool>,
+    /// Whether a private cluster has an additional public FQDN; a cluster that is not private has `true` by nature.
+    pub public_fqdn: Fact<bool>,
+    /// The public FQDN, where one was told.
+    pub fqdn: Option<String>,
+    /// The private DNS zone setting as Azure told it (`system`, `none` or a zone's id).
+    pub private_dns_zone: Option<String>,
+    /// The Kubernetes version.
+    pub kubernetes_version: Fact<String>,
+    /// Whether the version is older than 1.19, whose nodes may still run on Docker.
+    pub before_containerd: Fact<bool>,
+    /// Whether its nodes live in a VNet that the customer brought; otherwise AKS made one.
+    pub own_vnet: Fact<bool>,
+    /// The VNets that it lives in.
+    pub vnets: Fact<Vec<VnetRef>>,
+    /// The distinct subnets of its node pools; none where AKS made the VNet.
+    pub node_subnets: Fact<Vec<Subnet>>,
+    /// The ranges of Kubernetes services.
+    pub service_cidrs: Fact<Vec<String>>,
+    /// The address of the cluster's DNS service.
+    pub dns_service_ip: Fact<String>,
+    /// Whether that address lies in a service range of its family.
+    pub dns_service_ip_in_service_cidr: Fact<bool>,
+    /// The Docker bridge range as recorded, `null` where none is recorded.
+    pub docker_bridge_cidr: Fact<Option<String>>,
+    /// Service, pod, VNet and subnet ranges that overlap one of the ranges that AKS reserves.
+    pub reserved_range_overlaps: Search<Overlap>,
+    /// Subnets of the cluster's VNets that overlap a service range.
+    pub service_cidr_overlaps: Search<Overlap>,
+    /// Subnets and service ranges that overlap the Docker bridge range.
+    pub docker_bridge_overlaps: Search<Overlap>,
+}
+
+/// A VNet, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VnetRef {
+    /// Its ARM id.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// The ARM id of its resource group.
+    pub resource_group: ResourceId,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// Its ARM id.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// Its VNet.
+    pub vnet: VnetRef,
+    /// The services that it is delegated to.
+    pub delegations: Fact<Vec<Delegation>>,
+}
+
+/// A delegation of a subnet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delegation {
+    /// The service's name in lower case, such as `microsoft.containerinstance/containergroups`.
+    pub service: String,
+    /// Whether the delegation is finished.
+    pub succeeded: Fact<bool>,
+}
+
+/// Two address ranges that overlap.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overlap {
+    /// What the first range is.
+    pub what: RangeUse,
+    /// The first range, as Azure told it.
+    pub range: String,
+    /// The VNet or subnet that has it; none for a setting of the cluster itself.
+    pub resource: Option<ResourceId>,
+    /// The range that it overlaps.
+    pub overlaps: String,
+}
+
+/// What an address range is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeUse {
+    /// Kubernetes services.
+    ServiceCidr,
+    /// Pods of an overlay or kubenet cluster.
+    PodCidr,
+    /// A VNet's address space.
+    Vnet,
+    /// A subnet.
+    Subnet,
+}
+
+/// A web service on Azure Container Instances (SDK and CLI v1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AciService {
+    /// Its name.
+    pub name: String,
+    /// The container group that runs it, where it was found.
+    pub container_group: Option<ResourceId>,
+    /// What proves that the container group belongs to the workspace.
+    pub owner: Fact<Ownership>,
+    /// Whether it lives in a VNet.
+    pub in_vnet: Fact<bool>,
+    /// The subnets that it lives in; none where it lives in no VNet.
+    pub networks: Fact<Vec<AciNetwork>>,
+    /// The workspace's container registry, `null` where it has none yet.
+    pub registry: Fact<Option<Registry>>,
+}
+
+/// What proves that a container group belongs to a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ownership {
+    /// The v1 service record of the workspace names the group's address.
+    ServiceRecord,
+    /// It runs an image from an `azureml/` repository of a registry that serves this one workspace.
+    Image,
+}
+
+/// A subnet that a web service lives in, and what else is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AciNetwork {
+    /// The subnet.
+    pub subnet: Subnet,
+    /// Whether an approved private endpoint of the workspace lies in the same VNet.
+    pub workspace_endpoint_in_vnet: Fact<bool>,
+    /// Whether an approved private endpoint of the workspace's registry lies in the same VNet.
+    pub registry_endpoint_in_vnet: Fact<bool>,
+    /// Whether the registry's firewall names a subnet of the same VNet.
+    pub registry_rule_for_vnet: Fact<bool>,
+}
+
+/// A container registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// Its ARM id.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// Whether anybody may reach it from the internet: public access enabled, and allowed by default.
+    pub public: Fact<bool>,
+}
+
+/// A document's part when nothing is known of it: the form on which no policy may say `compliant`, nor
+/// `applies := false`.
+pub trait AllUnknown {
+    /// This part with every fact unknown for `reason`, every list empty.
+    fn all_unknown(reason: &Reason) -> Self;
+}
+
+impl<T> AllUnknown for Fact<T> {
+    fn all_unknown(reason: &Reason) -> Self {
+        Fact::Unknown { unknown: reason.clone() }
+    }
+}
+
+impl<T> AllUnknown for Search<T> {
+    fn all_unknown(reason: &Reason) -> Self {
+        Search { found: Vec::new(), none: Fact::all_unknown(reason) }
+    }
+}
+
+impl AllUnknown for Cluster {
+    fn all_unknown(reason: &Reason) -> Self {
+        Cluster {
+            id: Fact::all_unknown(reason),
+            name: String::new(),
+            resource_group: String::new(),
+            location: Fact::all_unknown(reason),
+            private: Fact::all_unknown(reason),
+            public_fqdn: Fact::all_unknown(reason),
+            fqdn: None,
+            private_dns_zone: None,
+            kubernetes_version: Fact::all_unknown(reason),
+            before_containerd: Fact::all_unknown(reason),
+            own_vnet: Fact::all_unknown(reason),
+            vnets: Fact::all_unknown(reason),
+            node_subnets: Fact::all_unknown(reason),
+            service_cidrs: Fact::all_unknown(reason),
+            dns_service_ip: Fact::all_unknown(reason),
+            dns_service_ip_in_service_cidr: Fact::all_unknown(reason),
+            docker_bridge_cidr: Fact::all_unknown(reason),
+            reserved_range_overlaps: Search::all_unknown(reason),
+            service_cidr_overlaps: Search::all_unknown(reason),
+            docker_bridge_overlaps: Search::all_unknown(reason),
+        }
+    }
+}
+
+impl Document {
+    /// A document of `kind` in which every fact is unknown.
+    pub fn all_unknown(kind: SubjectKind, reason: &Reason) -> Self {
+        let workspace_id = ResourceId::subscription_scope("00000000-0000-0000-0000-000000000000")
+            .child("resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws");
+        let group = workspace_id.resource_group().unwrap_or_else(ResourceId::root);
+        let of_workspace = !matches!(kind, SubjectKind::AksCluster | SubjectKind::Subnet);
+        let of_cluster = matches!(kind, SubjectKind::AksCompute | SubjectKind::AksCluster);
+        Document {
+            schema: SCHEMA.to_owned(),
+            subject: Subject {
+                kind,
+                id: workspace_id.clone(),
+                name: "unknown".to_owned(),
+                workspace: of_workspace.then(|| workspace_id.clone()),
+                subscriptions: Vec::new(),
+            },
+            expectations: Expectations::default(),
+            unsettled: Vec::new(),
+            workspace: of_workspace.then(|| Workspace {
+                id: workspace_id.clone(),
+                name: "ws".to_owned(),
+                resource_group: group,
+                location: Fact::all_unknown(reason),
+                private_endpoint: Fact::all_unknown(reason),
+                pending_endpoints: Vec::new(),
+                endpoint_networks: Fact::all_unknown(reason),
+            }),
+            compute: (kind == SubjectKind::AksCompute).then(|| Compute {
+                id: workspace_id.child("computes/unknown"),
+                name: "unknown".to_owned(),
+                r#type: Fact::all_unknown(reason),
+                endpoint_paths: Fact::all_unknown(reason),
+            }),
+            cluster: of_cluster.then(|| Cluster::all_unknown(reason)),
+            attachments: (kind == SubjectKind::AksCluster).then(Vec::new),
+            service: (kind == SubjectKind::AciService).then(|| AciService {
+                name: "unknown".to_owned(),
+                container_group: None,
+                owner: Fact::all_unknown(reason),
+                in_vnet: Fact::all_unknown(reason),
+                networks: Fact::all_unknown(reason),
+                registry: Fact::all_unknown(reason),
+            }),
+        }
+    }
+}
