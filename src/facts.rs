@@ -2,6 +2,12 @@
 //!
 //! Pure. Which policies read a fact, and how bad a fact is, is not known here.
 
+mod aci;
+mod cluster;
 pub mod document;
+mod endpoints;
+mod ranges;
+mod subjects;
 
 pub use document::{Document, Fact, Search, SubjectKind};
+pub use subjects::{Hidden, Subjects, derive};

@@ -3,15 +3,20 @@
 //! Pure: texts come in, values go out. How a record was fetched is `azure`'s affair, what follows from
 //! the graph is `facts`'.
 
+pub mod containers;
 pub mod coverage;
 pub mod field;
 pub mod graph;
 pub mod id;
 pub mod kind;
+pub mod kubernetes;
+pub mod machine_learning;
+pub mod network;
 pub mod reason;
 pub mod record;
 mod secrets;
 pub mod snapshot;
+pub mod state;
 
 pub use coverage::Coverage;
 pub use graph::Inventory;

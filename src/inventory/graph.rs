@@ -1,3 +1,123 @@
-//! x
-/// x
-pub struct Inventory;
+//! The typed graph: nodes by id, references resolved with the reason why not.
+
+use std::collections::BTreeMap;
+
+use super::containers::{ContainerGroup, Registry};
+use super::kubernetes::Cluster;
+use super::machine_learning::{Compute, Service, Workspace};
+use super::network::{NetworkProfile, PrivateEndpoint, Subnet, Vnet};
+use super::{Code, Coverage, Kind, Known, Reason, ResourceId, Snapshot};
+
+/// What a snapshot holds, typed.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// What was read completely.
+    pub coverage: Coverage,
+    /// Workspaces.
+    pub workspaces: BTreeMap<ResourceId, Workspace>,
+    /// Computes.
+    pub computes: BTreeMap<ResourceId, Compute>,
+    /// v1 web services.
+    pub services: BTreeMap<ResourceId, Service>,
+    /// AKS clusters.
+    pub clusters: BTreeMap<ResourceId, Cluster>,
+    /// Container groups.
+    pub container_groups: BTreeMap<ResourceId, ContainerGroup>,
+    /// Network profiles.
+    pub network_profiles: BTreeMap<ResourceId, NetworkProfile>,
+    /// Container registries.
+    pub registries: BTreeMap<ResourceId, Registry>,
+    /// VNets.
+    pub vnets: BTreeMap<ResourceId, Vnet>,
+    /// Private endpoints.
+    pub private_endpoints: BTreeMap<ResourceId, PrivateEndpoint>,
+    /// How many records there are, by subscription and kind. Records above subscriptions count under "".
+    pub counts: BTreeMap<(String, Kind), u64>,
+}
+
+impl Inventory {
+    /// Builds the graph. No record makes this fail: what a record does not tell is unknown where it is asked for.
+    pub fn build(snapshot: &Snapshot) -> Self {
+        let mut inventory = Self { coverage: Coverage::of(snapshot), ..Self::default() };
+        for (id, record) in &snapshot.records {
+            let Some(kind) = record.kind() else { continue };
+            let subscription = id.subscription().unwrap_or_default().to_owned();
+            *inventory.counts.entry((subscription, kind)).or_default() += 1;
+            let id = id.clone();
+            match kind {
+                Kind::Workspaces => drop(inventory.workspaces.insert(id, Workspace::read(record))),
+                Kind::Computes => drop(Compute::read(record).map(|node| inventory.computes.insert(id, node))),
+                Kind::Services => drop(Service::read(record).map(|node| inventory.services.insert(id, node))),
+                Kind::AksClusters => drop(inventory.clusters.insert(id, Cluster::read(record))),
+                Kind::ContainerGroups => drop(inventory.container_groups.insert(id, ContainerGroup::read(record))),
+                Kind::NetworkProfiles => drop(inventory.network_profiles.insert(id, NetworkProfile::read(record))),
+                Kind::Registries => drop(inventory.registries.insert(id, Registry::read(record))),
+                Kind::VirtualNetworks => drop(inventory.vnets.insert(id, Vnet::read(record))),
+                Kind::PrivateEndpoints => drop(inventory.private_endpoints.insert(id, PrivateEndpoint::read(record))),
+                _ => {}
+            }
+        }
+        inventory
+    }
+
+    /// The cluster of this id, or why it is not known.
+    pub fn cluster(&self, id: &ResourceId) -> Known<&Cluster> {
+        self.resolve(&self.clusters, Kind::AksClusters, id)
+    }
+
+    /// The registry of this id, or why it is not known.
+    pub fn registry(&self, id: &ResourceId) -> Known<&Registry> {
+        self.resolve(&self.registries, Kind::Registries, id)
+    }
+
+    /// The VNet of this id, or why it is not known.
+    pub fn vnet(&self, id: &ResourceId) -> Known<&Vnet> {
+        self.resolve(&self.vnets, Kind::VirtualNetworks, id)
+    }
+
+    /// The private endpoint of this id, or why it is not known.
+    pub fn private_endpoint(&self, id: &ResourceId) -> Known<&PrivateEndpoint> {
+        self.resolve(&self.private_endpoints, Kind::PrivateEndpoints, id)
+    }
+
+    /// The network profile of this id, or why it is not known.
+    pub fn network_profile(&self, id: &ResourceId) -> Known<&NetworkProfile> {
+        self.resolve(&self.network_profiles, Kind::NetworkProfiles, id)
+    }
+
+    /// The workspace of this id, or why it is not known.
+    pub fn workspace(&self, id: &ResourceId) -> Known<&Workspace> {
+        self.resolve(&self.workspaces, Kind::Workspaces, id)
+    }
+
+    /// The subnet of this id, found in its VNet's record, or why it is not known.
+    pub fn subnet(&self, id: &ResourceId) -> Known<&Subnet> {
+        let vnet = vnet_of(id)?;
+        let subnets = self.vnet(&vnet)?.subnets.as_ref().map_err(Clone::clone)?;
+        if let Some(subnet) = subnets.iter().find(|subnet| subnet.id.as_ref() == Ok(id)) {
+            return Ok(subnet);
+        }
+        // A subnet whose own id was not told may be the one.
+        if let Some(reason) = subnets.iter().find_map(|subnet| subnet.id.as_ref().err()) {
+            return Err(reason.clone());
+        }
+        Err(Reason::new(Code::NotFound, format!("{vnet} was read, and {id} is not in it")))
+    }
+
+    /// Judged by the target's own subscription: a reference into a place that nobody read stays unknown.
+    fn resolve<'a, T>(&self, nodes: &'a BTreeMap<ResourceId, T>, kind: Kind, id: &ResourceId) -> Known<&'a T> {
+        if let Some(node) = nodes.get(id) {
+            return Ok(node);
+        }
+        Err(self.coverage.hides(kind, id).unwrap_or_else(|| {
+            Reason::new(Code::NotFound, format!("{id} is referred to, but not among the {kind} that were read"))
+        }))
+    }
+}
+
+/// The VNet that a subnet's id lies in.
+pub fn vnet_of(subnet: &ResourceId) -> Known<ResourceId> {
+    subnet
+        .ancestor("microsoft.network/virtualnetworks")
+        .ok_or_else(|| Reason::new(Code::Malformed, format!("{subnet} is no subnet's id")))
+}

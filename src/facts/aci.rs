@@ -1,0 +1,298 @@
+//! Web services on Azure Container Instances: which container group runs them, whose it is, where it lives.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::inventory::containers::{ContainerGroup, Registry as RegistryNode};
+use crate::inventory::machine_learning::{Service, Workspace};
+use crate::inventory::state::State;
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
+
+use super::cluster;
+use super::document::{AciNetwork, AciService, Fact, Ownership, Registry};
+use super::endpoints::{exists, in_vnet};
+
+/// A web service, or a container group that shows a sign of being one.
+pub(super) struct Found<'a> {
+    pub(super) service: Option<&'a Service>,
+    pub(super) group: Known<&'a ContainerGroup>,
+    pub(super) workspace: Option<ResourceId>,
+    pub(super) owner: Known<Ownership>,
+}
+
+/// Every web service on container instances that the inventory shows or hints at.
+pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
+    let mut found = Vec::new();
+    let mut placed: Vec<&ResourceId> = Vec::new();
+    for service in inventory.services.values() {
+        if service.on_aci == Ok(false) || service.state == Ok(State::Deleting) {
+            continue;
+        }
+        let group = group_of(inventory, service);
+        placed.extend(group.as_ref().ok().map(|group| &group.id));
+        let workspace = Some(service.workspace.clone());
+        // The record is a child of its workspace: whose it is needs no further proof.
+        found.push(Found { service: Some(service), group, workspace, owner: Ok(Ownership::ServiceRecord) });
+    }
+    let registries = registries_by_host(inventory);
+    for group in inventory.container_groups.values() {
+        if placed.contains(&&group.id) || group.state == Ok(State::Deleting) {
+            continue;
+        }
+        if let Some((workspace, owner)) = owner_by_image(inventory, &registries, group) {
+            found.push(Found { service: None, group: Ok(group), workspace, owner });
+        }
+    }
+    found
+}
+
+/// The container group that answers at the service's address.
+fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a ContainerGroup> {
+    let hosts = service.hosts.as_ref().map_err(Clone::clone)?;
+    let unplaced = |message: String| Reason::new(Code::PlacementUnproven, message);
+    if hosts.is_empty() {
+        return Err(unplaced(format!("{} tells no address yet", service.id)));
+    }
+    let candidates: Vec<&ContainerGroup> = inventory
+        .container_groups
+        .values()
+        .filter(|group| group.hosts.iter().any(|host| hosts.contains(host) && (!is_private(host) || same_names(inventory, service, group))))
+        .collect();
+    match candidates.as_slice() {
+        [group] if group.hosts.iter().any(|host| hosts.contains(host) && !is_private(host)) => Ok(group),
+        // A private address may repeat elsewhere: it is proof only if nothing in its subscription is hidden.
+        [group] if group.id.subscription() == service.id.subscription() => {
+            let subscription = group.id.subscription_id().unwrap_or_else(ResourceId::root);
+            match inventory.coverage.incomplete(Kind::ContainerGroups, &subscription) {
+                None => Ok(group),
+                Some(reason) => Err(reason),
+            }
+        }
+        [group] => Err(unplaced(format!(
+            "{} has the private address of {}, but lies in another subscription",
+            group.id, service.id
+        ))),
+        [] => Err(match inventory.coverage.incomplete_anywhere(Kind::ContainerGroups) {
+            Some(reason) => reason,
+            None => unplaced(match service.asked_network.as_ref().ok().and_then(Option::as_ref) {
+                Some((vnet, subnet)) => format!(
+                    "no container group has the address of {}; its record asks for VNet `{vnet}` and subnet `{subnet}`, by name only",
+                    service.id
+                ),
+                None => format!("no container group has the address of {}", service.id),
+            }),
+        }),
+        _ => {
+            let ids: Vec<String> = candidates.iter().map(|group| group.id.to_string()).collect();
+            Err(Reason::new(Code::Ambiguous, format!("several container groups have the address of {}: {}", service.id, ids.join(", "))))
+        }
+    }
+}
+
+/// Whether the group lives in the VNet and subnet that the service's record names.
+fn same_names(inventory: &Inventory, service: &Service, group: &ContainerGroup) -> bool {
+    let Ok(Some((vnet, subnet))) = &service.asked_network else { return false };
+    let subnets = placement(inventory, group).unwrap_or_default();
+    subnets.iter().any(|id| {
+        id.name().eq_ignore_ascii_case(subnet) && id.parent().is_some_and(|parent| parent.name().eq_ignore_ascii_case(vnet))
+    })
+}
+
+fn is_private(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local() || ip.is_loopback() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64),
+        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
+        Err(_) => false,
+    }
+}
+
+/// The subnets that a container group lives in; empty if it surely lives in no VNet.
+fn placement(inventory: &Inventory, group: &ContainerGroup) -> Known<Vec<ResourceId>> {
+    match &group.subnets {
+        Ok(subnets) if !subnets.is_empty() => return Ok(subnets.clone()),
+        Err(reason) if reason.code != Code::NotTold => return Err(reason.clone()),
+        _ => {}
+    }
+    if let Some(profile) = &group.network_profile {
+        return inventory.network_profile(profile)?.subnets.clone();
+    }
+    let users = inventory.network_profiles.values().find(|profile| profile.container_groups.contains(&group.id));
+    if let Some(profile) = users {
+        return profile.subnets.clone();
+    }
+    // A group in a VNet may not have a public address ("Virtual network scenarios and resources").
+    if group.public == Ok(true) {
+        return Ok(Vec::new());
+    }
+    let message = format!("{} tells neither a subnet nor a network profile nor a public address", group.id);
+    Err(Reason::new(Code::PlacementUnproven, message))
+}
+
+/// Whether a container group lives in a VNet; a private address proves it, wherever the subnet is.
+fn in_a_vnet(inventory: &Inventory, group: &ContainerGroup) -> Known<bool> {
+    match placement(inventory, group) {
+        Ok(subnets) => Ok(!subnets.is_empty()),
+        Err(_) if group.network_profile.is_some() || group.public == Ok(false) => Ok(true),
+        Err(reason) => Err(reason),
+    }
+}
+
+/// The workspaces that each registry host serves.
+fn registries_by_host(inventory: &Inventory) -> BTreeMap<String, Vec<&Workspace>> {
+    let mut hosts: BTreeMap<String, Vec<&Workspace>> = BTreeMap::new();
+    for workspace in inventory.workspaces.values() {
+        let Ok(Some(id)) = &workspace.registry else { continue };
+        if let Ok(host) = inventory.registry(id).and_then(|registry| registry.login_server.clone()) {
+            hosts.entry(host).or_default().push(workspace);
+        }
+    }
+    hosts
+}
+
+/// Whose the group is by its images: none if nothing hints at Azure Machine Learning.
+///
+/// Proof is an image from an `azureml/` repository of a registry that serves one workspace and, as far as
+/// anybody could hide, no other. An `azureml` image from elsewhere is a sign, but no proof.
+fn owner_by_image(
+    inventory: &Inventory,
+    registries: &BTreeMap<String, Vec<&Workspace>>,
+    group: &ContainerGroup,
+) -> Option<(Option<ResourceId>, Known<Ownership>)> {
+    let unproven = |message: String| Err(Reason::new(Code::OwnershipUnproven, message));
+    let images = match &group.images {
+        Ok(images) => images,
+        Err(reason) => return Some((None, unproven(format!("the images of {} are not known: {}", group.id, reason.message)))),
+    };
+    let image = images.iter().find(|image| image.split('/').skip(1).any(|segment| segment == "azureml"))?;
+    let (host, repository) = image.split_once('/')?;
+    let workspaces = registries.get(host).map(Vec::as_slice).unwrap_or_default();
+    Some(match workspaces {
+        [workspace] if repository.starts_with("azureml/") => match inventory.coverage.incomplete_anywhere(Kind::Workspaces) {
+            None => (Some(workspace.id.clone()), Ok(Ownership::Image)),
+            Some(reason) => {
+                let message = format!(
+                    "{} runs `{image}`, but whether {host} serves other workspaces too is not known: {}",
+                    group.id, reason.message
+                );
+                (Some(workspace.id.clone()), unproven(message))
+            }
+        },
+        [] => (None, unproven(format!("{} runs `{image}`, but no workspace is known to use {host}", group.id))),
+        [workspace] => (Some(workspace.id.clone()), unproven(format!("{} runs `{image}`, not from an azureml/ repository", group.id))),
+        several => {
+            let names: Vec<String> = several.iter().map(|workspace| workspace.id.to_string()).collect();
+            (None, unproven(format!("{} runs `{image}`, and {host} serves several workspaces: {}", group.id, names.join(", "))))
+        }
+    })
+}
+
+/// The facts of a web service.
+pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<&Workspace>) -> AciService {
+    let registry = registry(inventory, workspace);
+    let subnets = subnets(inventory, found);
+    let in_vnet = match (&found.group, &subnets) {
+        (Ok(group), _) => in_a_vnet(inventory, group),
+        (Err(_), Ok(subnets)) => Ok(!subnets.is_empty()),
+        (Err(reason), Err(_)) => Err(reason.clone()),
+    };
+    let networks = subnets.and_then(|subnets| {
+        subnets.iter().map(|id| network(inventory, id, workspace, &registry)).collect::<Known<Vec<_>>>()
+    });
+    let id = found.service.map(|service| &service.id);
+    AciService {
+        name: id.or(found.group.as_ref().ok().map(|group| &group.id)).map(|id| id.name().to_owned()).unwrap_or_default(),
+        container_group: found.group.as_ref().ok().map(|group| group.id.clone()),
+        owner: found.owner.clone().into(),
+        in_vnet: in_vnet.into(),
+        networks: networks.into(),
+        registry: registry
+            .map(|registry| {
+                registry.map(|node| Registry {
+                    id: node.id.clone(),
+                    name: node.id.name().to_owned(),
+                    public: node.public.clone().into(),
+                })
+            })
+            .into(),
+    }
+}
+
+/// The subnets that the service lives in.
+fn subnets(inventory: &Inventory, found: &Found<'_>) -> Known<Vec<ResourceId>> {
+    match (&found.group, found.service) {
+        (Ok(group), _) => placement(inventory, group),
+        // Without its group, a record that tells a public address and asks for no VNet places the service outside.
+        (Err(_), Some(service)) if service.public_address == Ok(true) && service.asked_network == Ok(None) => Ok(Vec::new()),
+        (Err(reason), _) => Err(reason.clone()),
+    }
+}
+
+fn registry<'a>(inventory: &'a Inventory, workspace: &Known<&Workspace>) -> Known<Option<&'a RegistryNode>> {
+    match workspace.clone()?.registry.clone()? {
+        Some(id) => inventory.registry(&id).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn network(
+    inventory: &Inventory,
+    id: &ResourceId,
+    workspace: &Known<&Workspace>,
+    registry: &Known<Option<&RegistryNode>>,
+) -> Known<AciNetwork> {
+    let subnet = cluster::subnet(inventory, id)?;
+    let vnet = subnet.vnet.id.clone();
+    let here = |other: &ResourceId| Ok(*other == vnet);
+    let of_registry = |ask: &dyn Fn(&RegistryNode) -> Known<bool>| match registry {
+        Ok(Some(registry)) => ask(registry),
+        Ok(None) => Ok(false),
+        Err(reason) => Err(reason.clone()),
+    };
+    Ok(AciNetwork {
+        workspace_endpoint_in_vnet: workspace
+            .clone()
+            .and_then(|workspace| in_vnet(inventory, &workspace.connections, here))
+            .into(),
+        registry_endpoint_in_vnet: of_registry(&|registry| in_vnet(inventory, &registry.connections, here)).into(),
+        registry_rule_for_vnet: of_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
+        subnet,
+    })
+}
+
+/// Whether the registry's firewall names a subnet of the VNet. Newer API versions do not tell those rules any
+/// more; without them, only a VNet of which no subnet has the registry's service endpoint is surely not named.
+fn rule_for_vnet(inventory: &Inventory, registry: &RegistryNode, vnet: &ResourceId) -> Known<bool> {
+    if let Some(rules) = registry.vnet_rules.clone()? {
+        return Ok(rules.iter().any(|rule| vnet.contains(rule)));
+    }
+    let subnets = inventory.vnet(vnet)?.subnets.as_ref().map_err(Clone::clone)?;
+    match exists(subnets.iter().map(|subnet| subnet.registry_service_endpoint.clone()))? {
+        false => Ok(false),
+        true => Err(Reason::new(
+            Code::Unproven,
+            format!("a subnet of {vnet} has the service endpoint of Azure Container Registry, and this API version does not tell the VNet rules of {}", registry.id),
+        )),
+    }
+}
+
+/// The states on which a pass would rest.
+pub(super) fn states<'a>(found: &Found<'a>) -> Vec<(&'a Known<State>, &'a ResourceId)> {
+    let service = found.service.map(|service| (&service.state, &service.id));
+    let group = found.group.as_ref().ok().map(|group| (&group.state, &group.id));
+    service.into_iter().chain(group).collect()
+}
+
+/// A fact of nobody's workspace.
+pub(super) fn no_workspace(found: &Found<'_>) -> Reason {
+    match &found.owner {
+        Err(reason) => reason.clone(),
+        Ok(_) => Reason::new(Code::OwnershipUnproven, "the workspace is not known"),
+    }
+}
+
+impl<T> Fact<T> {
+    /// Whether the fact is not known.
+    pub fn is_unknown(&self) -> bool {
+        self.value().is_none()
+    }
+}

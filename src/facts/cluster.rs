@@ -1,0 +1,204 @@
+//! Facts of an AKS cluster, from its own record and what Azure Machine Learning recorded of it.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::graph::vnet_of;
+use crate::inventory::machine_learning::Compute;
+use crate::inventory::network::Subnet as SubnetNode;
+use crate::inventory::state::State;
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
+
+use super::document::{AllUnknown, Cluster, Delegation, Fact, RangeUse, Search, Subnet, VnetRef};
+use super::ranges::{self, Ranges};
+
+/// The facts of the cluster behind `target`; `computes` are its attachments.
+pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes: &[&Compute]) -> Cluster {
+    let found = target.clone().and_then(|id| inventory.cluster(&id));
+    let cluster = match found {
+        Ok(cluster) => cluster,
+        Err(reason) => {
+            let mut unknown = Cluster::all_unknown(&reason);
+            if let Ok(id) = target {
+                unknown.id = Fact::of(id.clone());
+                unknown.name = id.name().to_owned();
+                unknown.resource_group = id.resource_group_name().unwrap_or_default().to_owned();
+            }
+            return unknown;
+        }
+    };
+    let own = own_vnet(cluster);
+    let vnets = vnets(inventory, cluster);
+    let service = service_ranges(cluster, computes);
+    let dns = first_told(cluster.dns_service_ip.clone(), computes, |compute| &compute.dns_service_ip);
+    let docker = docker_bridge(cluster, computes);
+    let mut subnets = Ranges::default();
+    subnets.add_vnets(inventory, &vnets, false);
+
+    let mut all = service.clone();
+    all.add(RangeUse::PodCidr, None, cluster.pod_cidrs.clone());
+    all.add_vnets(inventory, &vnets, true);
+    // IPv6 is not concerned, and pods of flat Azure CNI have no range of their own.
+    all.known.retain(|range| range.net.addr().is_ipv4());
+
+    Cluster {
+        id: Fact::of(cluster.id.clone()),
+        name: cluster.id.name().to_owned(),
+        resource_group: cluster.id.resource_group_name().unwrap_or_default().to_owned(),
+        location: cluster.location.clone().into(),
+        private: cluster.private().into(),
+        public_fqdn: cluster.public_fqdn().into(),
+        fqdn: cluster.fqdn.clone().ok().flatten(),
+        private_dns_zone: cluster.private_dns_zone.clone().ok().flatten(),
+        kubernetes_version: cluster.version.clone().into(),
+        before_containerd: cluster.version.clone().and_then(|version| before_containerd(&version)).into(),
+        node_subnets: own.clone().and_then(|_| node_subnets(inventory, cluster)).into(),
+        own_vnet: own.into(),
+        vnets: vnets.clone().map(|ids| ids.iter().map(vnet_ref).collect()).into(),
+        service_cidrs: match &service.hidden {
+            Some(reason) => Fact::Unknown { unknown: reason.clone() },
+            None => Fact::of(service.known.iter().map(|range| range.text.clone()).collect()),
+        },
+        dns_service_ip_in_service_cidr: dns.clone().and_then(|ip| ranges::contained(&ip, &service)).into(),
+        dns_service_ip: dns.into(),
+        reserved_range_overlaps: all.overlapping(&ranges::reserved()),
+        service_cidr_overlaps: subnets.overlapping(&service),
+        docker_bridge_overlaps: match &docker {
+            Err(reason) => Search::all_unknown(reason),
+            Ok(None) => Search::all_unknown(&Reason::new(Code::NotTold, "no Docker bridge range is recorded")),
+            Ok(Some(bridge)) => {
+                let mut others = service.clone();
+                others.add_vnets(inventory, &vnets, false);
+                let mut docker = Ranges::default();
+                docker.add(RangeUse::ServiceCidr, None, Ok(vec![bridge.clone()]));
+                others.overlapping(&docker)
+            }
+        },
+        docker_bridge_cidr: docker.into(),
+    }
+}
+
+/// The VNets that a cluster lives in.
+pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<Vec<ResourceId>> {
+    if own_vnet(cluster)? {
+        let mut vnets = BTreeSet::new();
+        for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
+            for subnet in [pool.node_subnet.clone()?, pool.pod_subnet.clone()?].into_iter().flatten() {
+                vnets.insert(vnet_of(&subnet)?);
+            }
+        }
+        return Ok(vnets.into_iter().collect());
+    }
+    // AKS made the VNet: it lies in the node resource group.
+    let group = cluster.node_resource_group.clone()?;
+    if let Some(reason) = inventory.coverage.incomplete(Kind::VirtualNetworks, &group) {
+        return Err(reason);
+    }
+    let made: Vec<ResourceId> = inventory.vnets.keys().filter(|id| group.contains(id)).cloned().collect();
+    match made.len() {
+        1 => Ok(made),
+        0 => Err(Reason::new(Code::NotFound, format!("no VNet made by AKS was found in {group}"))),
+        _ => Err(Reason::new(Code::Ambiguous, format!("more than one VNet lies in {group}"))),
+    }
+}
+
+fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
+    let mut own = BTreeSet::new();
+    for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
+        own.insert(pool.node_subnet.clone()?.is_some());
+    }
+    match (own.contains(&true), own.contains(&false)) {
+        (true, false) => Ok(true),
+        (false, true) => Ok(false),
+        _ => Err(Reason::new(Code::Ambiguous, format!("only some node pools of {} name a subnet", cluster.id))),
+    }
+}
+
+fn node_subnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<Vec<Subnet>> {
+    let mut ids = BTreeSet::new();
+    for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
+        ids.extend(pool.node_subnet.clone()?);
+    }
+    ids.iter().map(|id| subnet(inventory, id)).collect()
+}
+
+/// The facts of a subnet that something refers to.
+pub(super) fn subnet(inventory: &Inventory, id: &ResourceId) -> Known<Subnet> {
+    let vnet = vnet_of(id)?;
+    Ok(Subnet {
+        id: id.clone(),
+        name: id.name().to_owned(),
+        vnet: vnet_ref(&vnet),
+        delegations: inventory.subnet(id).and_then(delegations).into(),
+    })
+}
+
+fn delegations(subnet: &SubnetNode) -> Known<Vec<Delegation>> {
+    let told = subnet.delegations.as_ref().map_err(Clone::clone)?;
+    let read = |delegation: &crate::inventory::network::Delegation| {
+        let succeeded = delegation.state.clone().map(|state| state == State::Settled);
+        Ok(Delegation { service: delegation.service.clone()?, succeeded: succeeded.into() })
+    };
+    let mut delegations = told.iter().map(read).collect::<Known<Vec<_>>>()?;
+    delegations.sort();
+    Ok(delegations)
+}
+
+/// A VNet by its id alone.
+pub(super) fn vnet_ref(id: &ResourceId) -> VnetRef {
+    VnetRef {
+        id: id.clone(),
+        name: id.name().to_owned(),
+        resource_group: id.resource_group().unwrap_or_else(|| id.clone()),
+    }
+}
+
+/// The service ranges: the cluster's word wins over what Azure Machine Learning recorded.
+fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Ranges {
+    let told = cluster.service_cidrs.clone();
+    let texts = first_told(told, computes, |compute| &compute.service_cidrs);
+    let mut ranges = Ranges::default();
+    ranges.add(RangeUse::ServiceCidr, None, texts);
+    match &cluster.dual_stack {
+        Ok(true) if ranges.known.iter().all(|range| range.net.addr().is_ipv4()) => {
+            let message = format!("{} speaks IPv6, but its IPv6 service range was not told", cluster.id);
+            ranges.hide(Reason::new(Code::NotTold, message));
+        }
+        Ok(_) => {}
+        Err(reason) => ranges.hide(reason.clone()),
+    }
+    ranges
+}
+
+fn docker_bridge(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Known<Option<String>> {
+    let recorded = computes.iter().map(|compute| &compute.docker_bridge_cidr);
+    for told in std::iter::once(&cluster.docker_bridge_cidr).chain(recorded) {
+        if told.as_ref().map_err(Clone::clone)?.is_some() {
+            return told.clone();
+        }
+    }
+    Ok(None)
+}
+
+/// The cluster's own word if it told one, else the first that Azure Machine Learning recorded.
+fn first_told<T: Clone>(own: Known<T>, computes: &[&Compute], recorded: impl Fn(&Compute) -> &Known<Option<T>>) -> Known<T> {
+    match own {
+        Err(reason) if reason.code == Code::NotTold => {
+            for compute in computes {
+                if let Some(told) = recorded(compute).clone()? {
+                    return Ok(told);
+                }
+            }
+            Err(reason)
+        }
+        told => told,
+    }
+}
+
+/// Whether nodes of this version may run on Docker, whose bridge range AKS ignores since 1.19.
+fn before_containerd(version: &str) -> Known<bool> {
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor) < (1, 19)),
+        _ => Err(Reason::new(Code::Malformed, format!("`{version}` is no Kubernetes version"))),
+    }
+}

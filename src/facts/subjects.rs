@@ -1,0 +1,267 @@
+//! Who is judged: every subject that the inventory shows, and the places where one may be hidden.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::expectations::{Declarations, Expectations};
+use crate::inventory::coverage::reason;
+use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
+use crate::inventory::state::{State, unsettled};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
+
+use super::document::{
+    Attachment, Compute, ComputeType, Document, EndpointPath, Fact, SCHEMA, Subject, SubjectKind, Workspace,
+};
+use super::{aci, cluster, endpoints};
+
+/// Everybody who is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Subjects {
+    /// A document per subject, in the order of their kinds and ids.
+    pub documents: Vec<Document>,
+    /// Where subjects may be that nobody could see.
+    pub hidden: Vec<Hidden>,
+}
+
+/// A scope in which subjects of a kind may be hidden.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hidden {
+    /// The kind of the subjects.
+    pub kind: SubjectKind,
+    /// The scope of the gap.
+    pub scope: ResourceId,
+    /// Why they cannot be seen.
+    pub reason: Reason,
+}
+
+/// Derives every subject's facts.
+pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
+    let mut documents = Vec::new();
+    let computes: Vec<&ComputeNode> = inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect();
+    let mut by_cluster: BTreeMap<ResourceId, Vec<&ComputeNode>> = BTreeMap::new();
+    for compute in &computes {
+        if let Ok(target) = &compute.target {
+            by_cluster.entry(target.clone()).or_default().push(compute);
+        }
+    }
+    for compute in &computes {
+        let alone = vec![*compute];
+        let shared = compute.target.as_ref().ok().and_then(|target| by_cluster.get(target)).unwrap_or(&alone);
+        documents.push(aks_compute(inventory, declarations, compute, shared));
+    }
+    for (id, attached) in &by_cluster {
+        let deleting = inventory.cluster(id).is_ok_and(|cluster| cluster.state == Ok(State::Deleting));
+        if !deleting {
+            documents.push(aks_cluster(inventory, declarations, id, attached));
+        }
+    }
+    for found in aci::find(inventory) {
+        documents.extend(aci_service(inventory, declarations, &found));
+    }
+    documents.sort_by(|a, b| a.subject.cmp(&b.subject));
+    Subjects { documents, hidden: hidden(inventory) }
+}
+
+/// Whether a compute is, or may be, an AKS cluster of a workspace that is not going away.
+fn is_aks(inventory: &Inventory, compute: &ComputeNode) -> bool {
+    let gone = compute.state == Ok(State::Deleting)
+        || inventory.workspace(&compute.workspace).is_ok_and(|workspace| workspace.state == Ok(State::Deleting));
+    let target = compute.target.as_ref().ok().and_then(ResourceId::resource_type);
+    let cluster = match (&compute.kind, target.as_deref()) {
+        (Ok(ComputeKind::Other), _) => false,
+        (Ok(ComputeKind::Aks), _) => true,
+        // A v2 attachment may be an Arc cluster; a compute of untold type may be anything else.
+        (Ok(ComputeKind::Kubernetes) | Err(_), Some(target)) => target == "microsoft.containerservice/managedclusters",
+        (Ok(ComputeKind::Kubernetes) | Err(_), None) => true,
+    };
+    cluster && !gone
+}
+
+fn aks_compute(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    compute: &ComputeNode,
+    shared: &[&ComputeNode],
+) -> Document {
+    let workspace = inventory.workspace(&compute.workspace);
+    let node = compute.target.clone().and_then(|id| inventory.cluster(&id));
+    let vnets = node.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
+    let paths = vnets.clone().and_then(|vnets| Ok(vnets.iter().map(|vnet| path(inventory, &workspace, vnet)).collect()));
+    let mut states = vec![(&compute.state, &compute.id)];
+    states.extend(workspace.as_ref().ok().map(|workspace| (&workspace.state, &workspace.id)));
+    states.extend(node.as_ref().ok().map(|cluster| (&cluster.state, &cluster.id)));
+    let mut touched = vec![compute.id.clone()];
+    touched.extend(compute.target.clone().ok());
+    touched.extend(vnets.unwrap_or_default());
+    Document {
+        subject: subject(SubjectKind::AksCompute, &compute.id, Some(compute.workspace.clone()), &touched),
+        workspace: Some(workspace_facts(inventory, &compute.workspace, &workspace)),
+        compute: Some(Compute {
+            id: compute.id.clone(),
+            name: compute.id.name().to_owned(),
+            r#type: compute
+                .kind
+                .clone()
+                .map(|kind| if kind == ComputeKind::Aks { ComputeType::Aks } else { ComputeType::Kubernetes })
+                .into(),
+            endpoint_paths: paths.into(),
+        }),
+        cluster: Some(cluster::facts(inventory, &compute.target, shared)),
+        ..document(&states, declarations.of(&compute.workspace))
+    }
+}
+
+fn aks_cluster(inventory: &Inventory, declarations: &Declarations, id: &ResourceId, attached: &[&ComputeNode]) -> Document {
+    let node = inventory.cluster(id);
+    let workspaces: BTreeSet<&ResourceId> = attached.iter().map(|compute| &compute.workspace).collect();
+    let sole = (workspaces.len() == 1).then(|| workspaces.first().copied().cloned()).flatten();
+    let mut touched = vec![id.clone()];
+    touched.extend(workspaces.into_iter().cloned());
+    touched.extend(node.clone().and_then(|cluster| cluster::vnets(inventory, cluster)).unwrap_or_default());
+    let states: Vec<_> = node.iter().map(|cluster| (&cluster.state, &cluster.id)).collect();
+    Document {
+        subject: subject(SubjectKind::AksCluster, id, sole, &touched),
+        cluster: Some(cluster::facts(inventory, &Ok(id.clone()), attached)),
+        attachments: Some(
+            attached
+                .iter()
+                .map(|compute| Attachment {
+                    workspace: compute.workspace.clone(),
+                    compute: compute.id.clone(),
+                    expectations: declarations.of(&compute.workspace),
+                })
+                .collect(),
+        ),
+        ..document(&states, declarations.default.clone())
+    }
+}
+
+fn aci_service(inventory: &Inventory, declarations: &Declarations, found: &aci::Found<'_>) -> Option<Document> {
+    let group = found.group.as_ref().ok().map(|group| &group.id);
+    let id = found.service.map(|service| &service.id).or(group)?;
+    let workspace = match &found.workspace {
+        Some(id) => inventory.workspace(id),
+        None => Err(aci::no_workspace(found)),
+    };
+    if workspace.as_ref().is_ok_and(|workspace| workspace.state == Ok(State::Deleting)) {
+        return None;
+    }
+    let service = aci::facts(inventory, found, &workspace);
+    let mut states = aci::states(found);
+    states.extend(workspace.as_ref().ok().map(|workspace| (&workspace.state, &workspace.id)));
+    let mut touched = vec![id.clone()];
+    touched.extend(group.cloned());
+    touched.extend(found.workspace.clone());
+    touched.extend(service.networks.value().into_iter().flatten().map(|network| network.subnet.id.clone()));
+    Some(Document {
+        subject: subject(SubjectKind::AciService, id, found.workspace.clone(), &touched),
+        workspace: found.workspace.as_ref().map(|id| workspace_facts(inventory, id, &workspace)),
+        service: Some(service),
+        ..document(&states, found.workspace.as_ref().map_or_else(|| declarations.default.clone(), |id| declarations.of(id)))
+    })
+}
+
+fn subject(kind: SubjectKind, id: &ResourceId, workspace: Option<ResourceId>, touched: &[ResourceId]) -> Subject {
+    let subscriptions: BTreeSet<String> =
+        touched.iter().filter_map(|id| id.subscription().map(str::to_owned)).collect();
+    Subject {
+        kind,
+        id: id.clone(),
+        name: id.name().to_owned(),
+        workspace,
+        subscriptions: subscriptions.into_iter().collect(),
+    }
+}
+
+/// The parts that every document has.
+fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations) -> Document {
+    let placeholder = subject(SubjectKind::Workspace, &ResourceId::root(), None, &[]);
+    let mut unsettled: Vec<Reason> = states.iter().filter_map(|(state, id)| unsettled(state, id)).collect();
+    unsettled.sort();
+    Document {
+        schema: SCHEMA.to_owned(),
+        subject: placeholder,
+        expectations,
+        unsettled,
+        workspace: None,
+        compute: None,
+        cluster: None,
+        attachments: None,
+        service: None,
+    }
+}
+
+fn workspace_facts(inventory: &Inventory, id: &ResourceId, workspace: &Known<&WorkspaceNode>) -> Workspace {
+    let pending = |workspace: &WorkspaceNode| {
+        let connections = workspace.connections.iter().flatten();
+        let mut pending: Vec<ResourceId> = connections
+            .filter(|connection| connection.status.as_deref() == Ok("pending"))
+            .filter_map(|connection| connection.endpoint.clone().ok())
+            .collect();
+        pending.sort();
+        pending
+    };
+    let known = workspace.clone();
+    Workspace {
+        id: id.clone(),
+        name: id.name().to_owned(),
+        resource_group: id.resource_group().unwrap_or_else(|| id.clone()),
+        location: known.clone().and_then(|workspace| workspace.location.clone()).into(),
+        private_endpoint: known.clone().and_then(|workspace| endpoints::has_endpoint(inventory, workspace)).into(),
+        pending_endpoints: known.clone().map(pending).unwrap_or_default(),
+        endpoint_networks: known.and_then(|workspace| endpoints::networks(inventory, &workspace.connections)).into(),
+    }
+}
+
+/// The way from a VNet of the cluster to the workspace's endpoints.
+fn path(inventory: &Inventory, workspace: &Known<&WorkspaceNode>, vnet: &ResourceId) -> EndpointPath {
+    let reach = |accepts: &dyn Fn(&ResourceId) -> Known<bool>| -> Fact<bool> {
+        workspace.clone().and_then(|workspace| endpoints::in_vnet(inventory, &workspace.connections, accepts)).into()
+    };
+    EndpointPath {
+        vnet: cluster::vnet_ref(vnet),
+        same_vnet: reach(&|other| Ok(other == vnet)),
+        same_or_peered_vnet: reach(&|other| if other == vnet { Ok(true) } else { endpoints::peered(inventory, vnet, other) }),
+    }
+}
+
+/// Which kinds of subject a kind of record brings to light.
+fn brought_by(kind: Kind) -> &'static [SubjectKind] {
+    match kind {
+        Kind::Workspaces => &[
+            SubjectKind::Workspace,
+            SubjectKind::AksCompute,
+            SubjectKind::AksCluster,
+            SubjectKind::AciService,
+            SubjectKind::Subnet,
+            SubjectKind::OnlineEndpoint,
+        ],
+        Kind::Computes => &[SubjectKind::AksCompute, SubjectKind::AksCluster, SubjectKind::Subnet],
+        Kind::Services | Kind::ContainerGroups => &[SubjectKind::AciService, SubjectKind::Subnet],
+        Kind::OnlineEndpoints => &[SubjectKind::OnlineEndpoint],
+        _ => &[],
+    }
+}
+
+/// The widest scopes in which subjects may be hidden, one per kind of subject and scope.
+fn hidden(inventory: &Inventory) -> Vec<Hidden> {
+    let coverage = &inventory.coverage;
+    let mut all = BTreeMap::new();
+    for kind in Kind::ALL.iter().copied() {
+        let unasked = (!coverage.asked(kind)).then(|| {
+            (ResourceId::root(), Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")))
+        });
+        let gaps = coverage.gaps_of(kind).map(|gap| (gap.scope.clone(), reason(gap)));
+        for (scope, reason) in unasked.into_iter().chain(gaps) {
+            for subject in brought_by(kind) {
+                all.entry((*subject, scope.clone())).or_insert_with(|| reason.clone());
+            }
+        }
+    }
+    let scopes: Vec<(SubjectKind, ResourceId)> = all.keys().cloned().collect();
+    all.into_iter()
+        .filter(|((kind, scope), _)| {
+            !scopes.iter().any(|(other, wider)| other == kind && wider != scope && wider.contains(scope))
+        })
+        .map(|((kind, scope), reason)| Hidden { kind, scope, reason })
+        .collect()
+}

@@ -1,0 +1,168 @@
+//! Azure Machine Learning: workspaces, their computes and their v1 web services.
+
+use super::field::{self, Part};
+use super::network::Connection;
+use super::state::State;
+use super::{Known, Record, ResourceId};
+
+/// A workspace.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its region, folded.
+    pub location: Known<String>,
+    /// Its provisioning state.
+    pub state: Known<State>,
+    /// Its private endpoint connections.
+    pub connections: Known<Vec<Connection>>,
+    /// Its container registry; none until the first image is built.
+    pub registry: Known<Option<ResourceId>>,
+}
+
+/// What a compute is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComputeKind {
+    /// `AKS`: an AKS cluster attached or made by v1.
+    Aks,
+    /// `Kubernetes`: an AKS or Arc cluster attached by v2.
+    Kubernetes,
+    /// Anything else: no inference cluster.
+    Other,
+}
+
+/// A compute of a workspace.
+#[derive(Clone, Debug)]
+pub struct Compute {
+    /// Its id.
+    pub id: ResourceId,
+    /// The workspace.
+    pub workspace: ResourceId,
+    /// What it is.
+    pub kind: Known<ComputeKind>,
+    /// The state of the attachment.
+    pub state: Known<State>,
+    /// The cluster behind it.
+    pub target: Known<ResourceId>,
+    /// The service range that Azure Machine Learning recorded.
+    pub service_cidrs: Known<Option<Vec<String>>>,
+    /// The DNS service address that it recorded.
+    pub dns_service_ip: Known<Option<String>>,
+    /// The Docker bridge range that it recorded.
+    pub docker_bridge_cidr: Known<Option<String>>,
+}
+
+/// A v1 web service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its id.
+    pub id: ResourceId,
+    /// The workspace.
+    pub workspace: ResourceId,
+    /// Whether it runs on Azure Container Instances (otherwise on AKS).
+    pub on_aci: Known<bool>,
+    /// Its state.
+    pub state: Known<State>,
+    /// The VNet and subnet that its deployment asked for, by name only: the model has no resource group.
+    pub asked_network: Known<Option<(String, String)>>,
+    /// The hosts by which it is reached: addresses and names, folded.
+    pub hosts: Known<Vec<String>>,
+    /// Whether the record tells a public address.
+    pub public_address: Known<bool>,
+}
+
+impl Workspace {
+    pub(super) fn read(record: &Record) -> Self {
+        let part = Part::of(record);
+        Self {
+            id: record.id().clone(),
+            location: field::WORKSPACE_LOCATION.told_text(part).map(fold_region),
+            state: State::read(&field::WORKSPACE_STATE, part),
+            connections: field::WORKSPACE_ENDPOINTS.list(part).map(|list| {
+                let read = |part| Connection {
+                    endpoint: field::WORKSPACE_ENDPOINT_ID.told_id(part),
+                    subnet: field::WORKSPACE_ENDPOINT_SUBNET.told_id(part).ok(),
+                    status: field::WORKSPACE_ENDPOINT_STATUS.told_text(part).map(str::to_ascii_lowercase),
+                    state: State::read(&field::WORKSPACE_ENDPOINT_STATE, part),
+                };
+                list.into_iter().map(read).collect()
+            }),
+            registry: field::WORKSPACE_REGISTRY.id(part),
+        }
+    }
+}
+
+impl Compute {
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        let part = Part::of(record);
+        let recorded = |field: &field::Field| match field.text(part) {
+            Err(reason) if reason.code == super::Code::NotTold => Ok(None),
+            told => told.map(|text| text.map(str::to_owned)),
+        };
+        Some(Self {
+            id: record.id().clone(),
+            workspace: record.id().parent()?,
+            kind: field::COMPUTE_TYPE.told_text(part).map(|text| match text.to_ascii_lowercase().as_str() {
+                "aks" => ComputeKind::Aks,
+                "kubernetes" => ComputeKind::Kubernetes,
+                _ => ComputeKind::Other,
+            }),
+            state: State::read(&field::COMPUTE_STATE, part),
+            target: field::COMPUTE_RESOURCE.told_id(part),
+            service_cidrs: recorded(&field::COMPUTE_SERVICE_CIDR).map(|told| told.map(|text| vec![text])),
+            dns_service_ip: recorded(&field::COMPUTE_DNS_SERVICE_IP),
+            docker_bridge_cidr: recorded(&field::COMPUTE_DOCKER_BRIDGE),
+        })
+    }
+}
+
+impl Service {
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        let part = Part::of(record);
+        let hosts = || -> Known<(Vec<String>, bool)> {
+            let scoring = field::SERVICE_SCORING_URI.text(part)?;
+            let address = field::SERVICE_PUBLIC_IP.text(part)?;
+            let name = field::SERVICE_PUBLIC_FQDN.text(part)?;
+            let public = address.is_some() || name.is_some();
+            let mut hosts: Vec<String> = [scoring.and_then(host_of), address, name]
+                .into_iter()
+                .flatten()
+                .map(str::to_ascii_lowercase)
+                .collect();
+            hosts.sort();
+            hosts.dedup();
+            Ok((hosts, public))
+        };
+        let hosts = hosts();
+        Some(Self {
+            id: record.id().clone(),
+            workspace: record.id().parent()?,
+            on_aci: field::SERVICE_COMPUTE_TYPE.told_text(part).map(|text| text.eq_ignore_ascii_case("aci")),
+            state: State::read(&field::SERVICE_STATE, part),
+            asked_network: field::SERVICE_VNET.text(part).and_then(|vnet| {
+                let subnet = field::SERVICE_SUBNET.text(part)?;
+                let names = (vnet.unwrap_or_default().to_owned(), subnet.unwrap_or_default().to_owned());
+                Ok((vnet.is_some() || subnet.is_some()).then_some(names))
+            }),
+            public_address: hosts.clone().map(|(_, public)| public),
+            hosts: hosts.map(|(hosts, _)| hosts),
+        })
+    }
+}
+
+/// The host of a URI such as `http://10.10.5.4:80/score`, without user and port.
+fn host_of(uri: &str) -> Option<&str> {
+    let (_, rest) = uri.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => host.split(':').next(),
+    }
+    .filter(|host| !host.is_empty())
+}
+
+/// `East US 2` and `eastus2` are one region.
+pub(super) fn fold_region(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()
+}

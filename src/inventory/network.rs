@@ -1,0 +1,209 @@
+//! VNets with their subnets and peerings, private endpoints, network profiles.
+
+use ipnet::IpNet;
+
+use super::field::{self, Field, Part};
+use super::state::State;
+use super::{Code, Known, Reason, Record, ResourceId};
+
+/// A private endpoint connection, as its target tells it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The private endpoint; it may lie in a subscription, or a tenant, that nobody here can read.
+    pub endpoint: Known<ResourceId>,
+    /// The endpoint's subnet, where the target tells it (`subnetArmId` of Azure Machine Learning).
+    pub subnet: Option<ResourceId>,
+    /// `approved`, `pending`, `rejected`, `disconnected`, `timeout`; folded.
+    pub status: Known<String>,
+    /// The state of the connection itself.
+    pub state: Known<State>,
+}
+
+impl Connection {
+    /// Whether the connection carries traffic: approved by the target's owner, and finished.
+    pub fn usable(&self) -> Known<bool> {
+        if self.status.clone()? != "approved" {
+            return Ok(false);
+        }
+        match self.state.clone()? {
+            State::Settled => Ok(true),
+            State::Deleting | State::Failed(_) => Ok(false),
+            State::Changing(word) => {
+                let endpoint = self.endpoint.as_ref().map_or_else(|_| "a private endpoint".to_owned(), ToString::to_string);
+                Err(Reason::new(Code::Transitional, format!("the connection of {endpoint} is `{word}`")))
+            }
+        }
+    }
+}
+
+/// A VNet.
+#[derive(Clone, Debug)]
+pub struct Vnet {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its address space, as Azure told it.
+    pub prefixes: Known<Vec<String>>,
+    /// Its subnets.
+    pub subnets: Known<Vec<Subnet>>,
+    /// Its side of its peerings.
+    pub peerings: Known<Vec<Peering>>,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// Its id.
+    pub id: Known<ResourceId>,
+    /// Its prefixes, as Azure told them.
+    pub prefixes: Known<Vec<String>>,
+    /// What it is delegated to.
+    pub delegations: Known<Vec<Delegation>>,
+    /// Whether it has the service endpoint of Azure Container Registry.
+    pub registry_service_endpoint: Known<bool>,
+}
+
+/// A delegation of a subnet. Its name is free text and decides nothing.
+#[derive(Clone, Debug)]
+pub struct Delegation {
+    /// The service, folded.
+    pub service: Known<String>,
+    /// Its state.
+    pub state: Known<State>,
+}
+
+/// One side of a peering.
+#[derive(Clone, Debug)]
+pub struct Peering {
+    /// The VNet on the other side.
+    pub remote: Known<ResourceId>,
+    /// Whether this side lets traffic through: connected, and access to the remote VNet allowed.
+    pub open: Known<bool>,
+}
+
+/// A private endpoint.
+#[derive(Clone, Debug)]
+pub struct PrivateEndpoint {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its subnet.
+    pub subnet: Known<ResourceId>,
+    /// The resources that it claims an approved connection to.
+    pub approved_targets: Vec<ResourceId>,
+}
+
+/// A network profile, by which old container groups name their subnet.
+#[derive(Clone, Debug)]
+pub struct NetworkProfile {
+    /// Its id.
+    pub id: ResourceId,
+    /// The subnets that it stands for.
+    pub subnets: Known<Vec<ResourceId>>,
+    /// The container groups that use it, where they are told.
+    pub container_groups: Vec<ResourceId>,
+}
+
+impl Vnet {
+    pub(super) fn read(record: &Record) -> Self {
+        let part = Part::of(record);
+        Self {
+            id: record.id().clone(),
+            prefixes: field::VNET_PREFIXES.texts(part),
+            subnets: field::VNET_SUBNETS.list(part).map(|list| list.into_iter().map(Subnet::read).collect()),
+            peerings: field::VNET_PEERINGS.list(part).map(|list| list.into_iter().map(Peering::read).collect()),
+        }
+    }
+}
+
+impl Subnet {
+    fn read(part: Part<'_>) -> Self {
+        Self {
+            id: field::SUBNET_ID.told_id(part),
+            prefixes: singular_and_plural(&field::SUBNET_PREFIX, &field::SUBNET_PREFIXES, part),
+            delegations: field::SUBNET_DELEGATIONS.list(part).map(|list| {
+                let read = |part| Delegation {
+                    service: field::DELEGATION_SERVICE.told_text(part).map(str::to_ascii_lowercase),
+                    state: State::read(&field::DELEGATION_STATE, part),
+                };
+                list.into_iter().map(read).collect()
+            }),
+            registry_service_endpoint: field::SUBNET_SERVICE_ENDPOINTS.list(part).and_then(|list| {
+                let services: Known<Vec<&str>> =
+                    list.into_iter().map(|part| field::SERVICE_ENDPOINT_SERVICE.told_text(part)).collect();
+                Ok(services?.iter().any(|service| service.eq_ignore_ascii_case("Microsoft.ContainerRegistry")))
+            }),
+        }
+    }
+}
+
+impl Peering {
+    fn read(part: Part<'_>) -> Self {
+        let open = || {
+            let connected = field::PEERING_STATE.told_text(part)?.eq_ignore_ascii_case("connected");
+            Ok(connected && field::PEERING_ACCESS.flag(part)? == Some(true))
+        };
+        Self { remote: field::PEERING_REMOTE.told_id(part), open: open() }
+    }
+}
+
+impl PrivateEndpoint {
+    pub(super) fn read(record: &Record) -> Self {
+        let part = Part::of(record);
+        let mut approved = Vec::new();
+        for (list, target, status) in [
+            (&field::ENDPOINT_CONNECTIONS, &field::ENDPOINT_TARGET, &field::ENDPOINT_STATUS),
+            (&field::ENDPOINT_MANUAL_CONNECTIONS, &field::ENDPOINT_MANUAL_TARGET, &field::ENDPOINT_MANUAL_STATUS),
+        ] {
+            for part in list.list(part).unwrap_or_default() {
+                let is_approved = status.text(part).ok().flatten().is_some_and(|s| s.eq_ignore_ascii_case("approved"));
+                if let (true, Ok(Some(target))) = (is_approved, target.id(part)) {
+                    approved.push(target);
+                }
+            }
+        }
+        Self { id: record.id().clone(), subnet: field::ENDPOINT_SUBNET.told_id(part), approved_targets: approved }
+    }
+}
+
+impl NetworkProfile {
+    pub(super) fn read(record: &Record) -> Self {
+        let part = Part::of(record);
+        let subnets = || {
+            let mut subnets = Vec::new();
+            for part in field::PROFILE_CONFIGURATIONS.list(part)? {
+                for part in field::PROFILE_IP_CONFIGURATIONS.list(part)? {
+                    subnets.push(field::PROFILE_SUBNET.told_id(part)?);
+                }
+            }
+            Ok(subnets)
+        };
+        let interfaces = field::PROFILE_INTERFACES.list(part).unwrap_or_default();
+        Self {
+            id: record.id().clone(),
+            subnets: subnets(),
+            container_groups: interfaces
+                .into_iter()
+                .filter_map(|part| field::PROFILE_CONTAINER.id(part).ok().flatten())
+                .collect(),
+        }
+    }
+}
+
+/// The union of a singular and a plural field; not told only if both are not.
+pub(super) fn singular_and_plural(singular: &Field, plural: &Field, part: Part<'_>) -> Known<Vec<String>> {
+    let one = singular.told_text(part).map(|text| vec![text.to_owned()]);
+    let mut all = match (one, plural.texts(part)) {
+        (Ok(one), Ok(many)) => [one, many].concat(),
+        (Ok(found), Err(reason)) | (Err(reason), Ok(found)) if reason.code == Code::NotTold => found,
+        (Err(reason), _) | (_, Err(reason)) => return Err(reason),
+    };
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Reads a prefix as Azure writes it: host bits are cleared, a single address is a prefix of one.
+pub fn prefix(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))?;
+    Some(net.trunc())
+}
