@@ -22,6 +22,6 @@ pub use coverage::Coverage;
 pub use graph::Inventory;
 pub use id::ResourceId;
 pub use kind::Kind;
-pub use reason::{Code, Known, Reason};
+pub use reason::{Code, Known, Reason, Settle, SettleBy};
 pub use record::Record;
 pub use snapshot::{Gap, GapReason, Header, Snapshot};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expectations::{Declarations, Expectations};
-use crate::inventory::coverage::reason;
+use crate::inventory::coverage::{reason, unasked};
 use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
 use crate::inventory::state::{State, unsettled};
-use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
+use crate::inventory::{Inventory, Kind, Known, Reason, ResourceId};
 
 use super::document::{
     Attachment, Compute, ComputeType, Document, EndpointPath, Fact, SCHEMA, Subject, SubjectKind, Workspace,
@@ -247,9 +247,7 @@ fn hidden(inventory: &Inventory) -> Vec<Hidden> {
     let coverage = &inventory.coverage;
     let mut all = BTreeMap::new();
     for kind in Kind::ALL.iter().copied() {
-        let unasked = (!coverage.asked(kind)).then(|| {
-            (ResourceId::root(), Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")))
-        });
+        let unasked = (!coverage.asked(kind)).then(|| (ResourceId::root(), unasked(kind)));
         let gaps = coverage.gaps_of(kind).map(|gap| (gap.scope.clone(), reason(gap)));
         for (scope, reason) in unasked.into_iter().chain(gaps) {
             for subject in brought_by(kind) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Code, Gap, Kind, Reason, ResourceId, Snapshot};
+use super::{Code, Gap, GapReason, Kind, Reason, ResourceId, SettleBy, Snapshot};
 
 /// Which kinds were read completely in which scopes.
 #[derive(Clone, Debug, Default)]
@@ -31,13 +31,14 @@ impl Coverage {
     /// there; none if `scope` itself was read completely. Gaps strictly inside `scope` do not count here.
     pub fn hides(&self, kind: Kind, scope: &ResourceId) -> Option<Reason> {
         if !self.kinds.contains(&kind) {
-            return Some(Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")));
+            return Some(unasked(kind));
         }
         if let Some(subscription) = scope.subscription()
             && !self.subscriptions.contains(subscription)
         {
-            let message = format!("subscription {subscription} is not part of this snapshot ({kind})");
-            return Some(Reason::new(Code::NotAsked, message));
+            let message = format!("subscription {subscription} is not part of this sweep ({kind})");
+            let at = ResourceId::subscription_scope(subscription);
+            return Some(Reason::new(Code::NotAsked, message).settled_by(SettleBy::Scope, "the subscription", &at));
         }
         self.gaps_of(kind).find(|gap| gap.scope.contains(scope)).map(reason)
     }
@@ -52,7 +53,7 @@ impl Coverage {
     /// Why a search for records of this kind over every subscription of the snapshot may miss some.
     pub fn incomplete_anywhere(&self, kind: Kind) -> Option<Reason> {
         if !self.kinds.contains(&kind) {
-            return Some(Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")));
+            return Some(unasked(kind));
         }
         self.gaps_of(kind).next().map(reason)
     }
@@ -73,8 +74,24 @@ impl Coverage {
     }
 }
 
+/// The reason that a kind gives which was not asked for.
+pub fn unasked(kind: Kind) -> Reason {
+    Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot"))
+        .settled_by(SettleBy::Scope, kind.name(), &ResourceId::root())
+}
+
 /// The reason that a gap gives to whatever it hides.
 pub fn reason(gap: &Gap) -> Reason {
     let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", gap.detail) };
-    Reason::new(gap.reason.into(), format!("{} of {} were not read{detail}", gap.source, gap.scope))
+    let reason = Reason::new(gap.reason.into(), format!("{} of {} were not read{detail}", gap.source, gap.scope));
+    match gap.reason {
+        GapReason::Denied | GapReason::PartialRights => {
+            reason.settled_by(SettleBy::Permission, gap.source.read_action(), &gap.scope)
+        }
+        GapReason::NotAsked => reason.settled_by(SettleBy::Scope, gap.source.name(), &gap.scope),
+        GapReason::Throttled | GapReason::Timeout | GapReason::Truncated | GapReason::Malformed => {
+            reason.settled_by(SettleBy::Retry, gap.source.name(), &gap.scope)
+        }
+        GapReason::Unsupported | GapReason::NotFound => reason,
+    }
 }

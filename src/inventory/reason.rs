@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::GapReason;
+use super::{GapReason, ResourceId};
 
 /// A value that was told or proven, or the reason why it is not known.
 pub type Known<T> = Result<T, Reason>;
@@ -16,14 +16,48 @@ pub type Known<T> = Result<T, Reason>;
 pub struct Reason {
     /// What kind of ignorance it is; a label of metrics, so a small set.
     pub code: Code,
-    /// What is missing where, and what would settle it, in words.
+    /// What is missing where, in words.
     pub message: String,
+    /// What would settle it, where somebody can do something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle: Option<Settle>,
+}
+
+/// What would turn an unknown into a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settle {
+    /// The kind of deed.
+    pub by: SettleBy,
+    /// What exactly: an ARM action to be granted, a key to be declared, a subscription to be included.
+    pub what: String,
+    /// Where.
+    pub at: ResourceId,
+}
+
+/// The kind of deed that settles an unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SettleBy {
+    /// Grant mlfence a permission.
+    Permission,
+    /// Declare something in the configuration.
+    Declaration,
+    /// Include a subscription, or take a newer snapshot.
+    Scope,
+    /// Read again: the fault may pass.
+    Retry,
 }
 
 impl Reason {
     /// A reason in words.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), settle: None }
+    }
+
+    /// This reason, with what would settle it.
+    pub fn settled_by(self, by: SettleBy, what: impl Into<String>, at: &ResourceId) -> Self {
+        Self { settle: Some(Settle { by, what: what.into(), at: at.clone() }), ..self }
     }
 }
 

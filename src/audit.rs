@@ -1,0 +1,209 @@
+//! One sweep, end to end: a snapshot in, a report out. What the `audit` command and the daemon share.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::{fs, io, thread};
+
+use crate::config::Config;
+use crate::facts::{self, Document, Hidden};
+use crate::findings::judge::judge_hidden;
+use crate::findings::{PolicyResult, Report, judge};
+use crate::inventory::{Inventory, Snapshot};
+use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
+use crate::severity::Severity;
+
+/// Everything that stands before a sweep: a valid configuration and a bundle that passed the load gate.
+#[derive(Clone)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The policies.
+    pub bundle: Bundle,
+}
+
+/// Every problem of a configuration and its policies, each with its file and line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SetupError(pub Vec<String>);
+
+/// Policies from the command line, on top of the configuration's.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyArguments {
+    /// Folders of policies.
+    pub directories: Vec<PathBuf>,
+    /// Whether they may replace shipped ones.
+    pub allow_replace: bool,
+}
+
+impl Setup {
+    /// Reads and validates a configuration file (or takes the defaults) and loads every policy.
+    pub fn load(path: Option<&Path>, arguments: &PolicyArguments) -> Result<Self, SetupError> {
+        let mut config = match path {
+            None => Config::default(),
+            Some(path) => read_config(path)?,
+        };
+        config.policies.directories.extend(arguments.directories.iter().cloned());
+        config.policies.allow_replace |= arguments.allow_replace;
+        let bundle = load_bundle(&config, path)?;
+        Ok(Self { config, bundle })
+    }
+}
+
+fn read_config(path: &Path) -> Result<Config, SetupError> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())]))?;
+    let mut config = Config::parse(&text).map_err(|problems| {
+        SetupError(problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect())
+    })?;
+    // Paths in the file mean places beside the file, wherever mlfence was started.
+    let beside = path.parent().unwrap_or(Path::new("."));
+    for directory in &mut config.policies.directories {
+        if directory.is_relative() {
+            *directory = beside.join(&directory);
+        }
+    }
+    Ok(config)
+}
+
+/// Loads the shipped policies and those of the configuration through the load gate.
+fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupError> {
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    for directory in &config.policies.directories {
+        if let Err(error) = collect_rego(directory, directory, &mut files) {
+            problems.push(format!("cannot read the policies in {}: {error}", directory.display()));
+        }
+    }
+    let bundle = if files.is_empty() {
+        Bundle::shipped()
+    } else {
+        let options = LoadOptions { allow_replace: config.policies.allow_replace };
+        let all = policy::shipped_files().into_iter().chain(files).collect();
+        Bundle::load(all, &options)
+    };
+    let bundle = match bundle {
+        Ok(bundle) => Some(bundle),
+        Err(found) => {
+            problems.extend(found.iter().map(ToString::to_string));
+            None
+        }
+    };
+    if let Some(bundle) = &bundle {
+        let ids: BTreeSet<&str> = bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+        let file = path.map(|path| path.display().to_string()).unwrap_or_default();
+        for (id, line) in config.policies.lines.iter().filter(|(id, _)| !ids.contains(id.as_str())) {
+            problems.push(format!("{file}:{line}: policies: there is no policy `{id}`; `mlfence policy list` names them"));
+        }
+    }
+    match bundle {
+        Some(bundle) if problems.is_empty() => Ok(bundle),
+        _ => Err(SetupError(problems)),
+    }
+}
+
+/// The `.rego` files of a folder and the folders in it, in the order of their names.
+pub fn collect_rego(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    for path in entries {
+        // Kubernetes mounts ConfigMaps as links into folders whose names begin with two dots.
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".."));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            collect_rego(root, &path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rego") {
+            let text = fs::read_to_string(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let origin = Origin::Directory(root.display().to_string());
+            files.push(SourceFile { path: path.display().to_string(), text, origin });
+        }
+    }
+    Ok(())
+}
+
+/// What came of judging a snapshot.
+pub struct Judged {
+    /// The report.
+    pub report: Report,
+    /// Where subjects may be hidden.
+    pub hidden: Vec<Hidden>,
+    /// The graph that was judged.
+    pub inventory: Inventory,
+    /// The ids of the policies that were judged.
+    pub policies: BTreeSet<String>,
+}
+
+/// Judges a snapshot: builds the graph, derives the facts, asks every policy that is switched on. With `only`,
+/// no other policy is asked.
+pub fn judge_snapshot(setup: &Setup, snapshot: &Snapshot, only: &BTreeSet<String>) -> Judged {
+    let inventory = Inventory::build(snapshot);
+    let subjects = facts::derive(&inventory, &setup.config.expectations);
+    let switches = &setup.config.policies;
+    let policies: Vec<(&Policy, Severity)> = setup
+        .bundle
+        .policies()
+        .iter()
+        .filter(|policy| !switches.disabled.contains(&policy.metadata.id))
+        .filter(|policy| only.is_empty() || only.contains(&policy.metadata.id))
+        .map(|policy| {
+            let severity = switches.severities.get(&policy.metadata.id).copied();
+            (policy, severity.unwrap_or(policy.metadata.severity))
+        })
+        .collect();
+    let mut results = evaluate(setup, &policies, &subjects.documents, &inventory);
+    for hidden in &subjects.hidden {
+        let concerned = policies.iter().filter(|(policy, _)| policy.metadata.subject == hidden.kind);
+        results.extend(concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden)));
+    }
+    Judged {
+        report: Report::new(snapshot, &inventory, results),
+        hidden: subjects.hidden,
+        policies: policies.iter().map(|(policy, _)| policy.metadata.id.clone()).collect(),
+        inventory,
+    }
+}
+
+/// Documents are independent of each other, so they are shared out over the cores.
+fn evaluate(
+    setup: &Setup,
+    policies: &[(&Policy, Severity)],
+    documents: &[Document],
+    inventory: &Inventory,
+) -> Vec<PolicyResult> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(4);
+    let share = documents.len().div_ceil(workers).max(1);
+    thread::scope(|scope| {
+        let work = |documents: &[Document]| {
+            let mut evaluator = setup.bundle.evaluator();
+            let mut results = Vec::new();
+            for document in documents {
+                let value = input(document);
+                for (policy, severity) in policies.iter().filter(|(p, _)| p.metadata.subject == document.subject.kind) {
+                    let said = match &value {
+                        Ok(value) => evaluator.evaluate(policy, value),
+                        Err(cause) => Err(PolicyError { policy: policy.metadata.id.clone(), cause: cause.clone() }),
+                    };
+                    results.push(judge(policy, *severity, document, said, &inventory.coverage));
+                }
+            }
+            results
+        };
+        let handles: Vec<_> = documents.chunks(share).map(|share| scope.spawn(move || work(share))).collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| match handle.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+/// The document in the engine's form.
+fn input(document: &Document) -> Result<regorus::Value, String> {
+    let text = serde_json::to_string(document).map_err(|error| error.to_string())?;
+    regorus::Value::from_json_str(&text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,310 @@
+//! One authenticated request and its retry rules. Which question is asked, and what an answer means, is left to
+//! the sources.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use url::Url;
+
+use super::Numbers;
+use super::credential::{Token, TokenError, TokenSource};
+use super::failure::Failure;
+use super::request::{Endpoint, Request};
+use super::retry;
+use crate::config::{Collection, Config};
+use crate::inventory::{Code, GapReason};
+
+/// The longest answer that is read. The longest known one, the service tags of the public cloud, has about 5 MB.
+const LONGEST_BODY: usize = 64 << 20;
+
+/// A connection to one Azure Resource Manager under one identity; it outlives sweeps.
+pub(super) struct Arm {
+    http: reqwest::Client,
+    pub(super) endpoint: Endpoint,
+    pub(super) tokens: TokenSource,
+    permits: Semaphore,
+    collection: Collection,
+    /// The first pause before a retry without `Retry-After`; it doubles with each try.
+    pub(super) pause: Duration,
+}
+
+impl Arm {
+    pub(super) fn new(config: &Config) -> Result<Self, String> {
+        // reqwest is built without a TLS provider of its own; the first in the process wins, which may be ours.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = match &config.endpoints {
+            Some(endpoints) => endpoints.resource_manager.clone(),
+            None => Url::parse(config.cloud.resource_manager()).map_err(|error| error.to_string())?,
+        };
+        let endpoint = Endpoint::new(url);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("mlfence/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(config.collection.request_timeout.min(Duration::from_secs(20)))
+            .gzip(true);
+        if endpoint.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            http: builder.build().map_err(|error| format!("no HTTP client: {error}"))?,
+            endpoint,
+            tokens: TokenSource::new(config)?,
+            permits: Semaphore::new(config.collection.concurrency.max(1)),
+            collection: config.collection.clone(),
+            pause: Duration::from_millis(500),
+        })
+    }
+
+    /// Starts a sweep: its deadline and its numbers.
+    pub(super) fn session(&self) -> Session<'_> {
+        Session {
+            arm: self,
+            deadline: Instant::now() + self.collection.deadline,
+            numbers: Mutex::default(),
+            gates: Mutex::default(),
+        }
+    }
+}
+
+/// The requests of one sweep.
+pub(super) struct Session<'a> {
+    pub(super) arm: &'a Arm,
+    deadline: Instant,
+    numbers: Mutex<Numbers>,
+    /// Until when each of Azure's rate limits must be left alone.
+    gates: Mutex<HashMap<String, Instant>>,
+}
+
+enum Outcome {
+    Answered(Value),
+    Failed(Failure),
+    Expired(Failure),
+    Again { failure: Failure, after: Option<Duration> },
+}
+
+impl Session<'_> {
+    /// The numbers so far.
+    pub(super) fn numbers(&self) -> Numbers {
+        self.locked().clone()
+    }
+
+    /// Obtains the first token, which tells whether anything can be asked at all.
+    pub(super) async fn sign_in(&self) -> Result<(), TokenError> {
+        match timeout_at(self.deadline, self.token(None)).await {
+            Ok(signed_in) => signed_in.map(drop),
+            Err(_) => Err(TokenError::Late(self.arm.collection.deadline)),
+        }
+    }
+
+    /// Sends a request until it is answered, fails for good, or patience ends. `of` is the label it is counted by.
+    pub(super) async fn send(&self, of: &'static str, request: &Request) -> Result<Value, Failure> {
+        let result = self.persist(of, request).await;
+        if let Err(failure) = &result
+            && !failure.is_payload_too_large()
+            && !failure.is_unregistered()
+        {
+            *self.locked().failures.entry(Code::from(failure.reason).name()).or_default() += 1;
+        }
+        result
+    }
+
+    async fn persist(&self, of: &'static str, request: &Request) -> Result<Value, Failure> {
+        let bucket = request.bucket();
+        let mut renewed = false;
+        let mut tries = 0;
+        loop {
+            self.pass_gate(&bucket).await?;
+            let Ok(Ok(permit)) = timeout_at(self.deadline, self.arm.permits.acquire()).await else {
+                return Err(self.late());
+            };
+            let token = self.token_or_failure(None).await?;
+            tries += 1;
+            *self.locked().requests.entry(of).or_default() += 1;
+            let outcome = self.once(request, &token, &bucket).await;
+            drop(permit);
+            match outcome {
+                Outcome::Answered(value) => return Ok(value),
+                Outcome::Expired(_) if !renewed => {
+                    renewed = true;
+                    self.token_or_failure(Some(&token)).await?;
+                }
+                Outcome::Failed(failure) | Outcome::Expired(failure) => return Err(failure),
+                Outcome::Again { failure, .. } if tries >= retry::TRIES => return Err(failure),
+                Outcome::Again { failure, after } => {
+                    let until = Instant::now()
+                        + match after {
+                            Some(after) => after.min(retry::LONGEST_RETRY_AFTER),
+                            None => retry::pause(self.arm.pause, tries),
+                        };
+                    // Asking before `Retry-After` is over renews the wait, so there is no point in a short one.
+                    if until >= self.deadline {
+                        return Err(failure);
+                    }
+                    if after.is_some() {
+                        self.close_gate(&bucket, until);
+                    } else {
+                        sleep_until(until).await;
+                    }
+                }
+            }
+            self.locked().retries += 1;
+        }
+    }
+
+    async fn once(&self, request: &Request, token: &Token, bucket: &str) -> Outcome {
+        let started = Instant::now();
+        let left = self.deadline.saturating_duration_since(started);
+        let patience = self.arm.collection.request_timeout.min(left);
+        let (status, outcome) = match timeout(patience, self.exchange(request, token, bucket)).await {
+            Ok((status, outcome)) => (status.map_or(0, |status| status.as_u16()), outcome),
+            Err(_) if patience == left => (0, Outcome::Failed(self.late())),
+            Err(_) => {
+                let detail = format!("no answer within {}", humantime::format_duration(patience));
+                (0, Outcome::Again { failure: Failure::new(GapReason::Timeout, detail), after: None })
+            }
+        };
+        let (method, path) = (request.method(), request.url().path());
+        tracing::debug!(%method, path, status, duration = ?started.elapsed(), "asked Azure");
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        token: &Token,
+        bucket: &str,
+    ) -> (Option<StatusCode>, Outcome) {
+        let mut building = self.arm.http.request(request.method(), request.url().clone());
+        building = building.header(ACCEPT, "application/json");
+        if self.arm.endpoint.owns(request.url())
+            && let Some(value) = token.authorization()
+        {
+            building = building.header(AUTHORIZATION, value);
+        }
+        if let Some(body) = request.body() {
+            // Resource Graph answers 500 to any other content type.
+            building = building.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+        }
+        let mut response = match building.send().await {
+            Ok(response) => response,
+            Err(error) => return (None, broken(&error)),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        if request.body().is_some()
+            && let Some(reset) = retry::quota_resets_after(&headers)
+        {
+            self.close_gate(bucket, Instant::now() + reset.min(retry::LONGEST_RETRY_AFTER));
+        }
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+                    let detail = format!("an answer is longer than {} MiB", LONGEST_BODY >> 20);
+                    return (Some(status), Outcome::Failed(Failure::new(GapReason::Malformed, detail)));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => return (Some(status), broken(&error)),
+            }
+        }
+        if status.is_success() {
+            let outcome = match serde_json::from_slice(&body) {
+                Ok(value) => Outcome::Answered(value),
+                Err(_) => Outcome::Failed(Failure::new(GapReason::Malformed, "an answer is not JSON")),
+            };
+            return (Some(status), outcome);
+        }
+        let failure = Failure::of_answer(status.as_u16(), &body, request.url());
+        let outcome = if status == StatusCode::UNAUTHORIZED && failure.is_expired_token() {
+            Outcome::Expired(failure)
+        } else if retry::is_transient(status.as_u16()) {
+            Outcome::Again { failure, after: retry::retry_after(&headers, OffsetDateTime::now_utc()) }
+        } else {
+            Outcome::Failed(failure)
+        };
+        (Some(status), outcome)
+    }
+
+    async fn token_or_failure(&self, refused: Option<&Token>) -> Result<Token, Failure> {
+        match timeout_at(self.deadline, self.token(refused)).await {
+            Err(_) => Err(self.late()),
+            Ok(Ok(token)) => Ok(token),
+            Ok(Err(TokenError::Late(_))) => {
+                Err(Failure::new(GapReason::Timeout, "the sign-in was not answered"))
+            }
+            Ok(Err(TokenError::Refused(_))) => {
+                Err(Failure::new(GapReason::Denied, "the sign-in was refused"))
+            }
+        }
+    }
+
+    async fn token(&self, refused: Option<&Token>) -> Result<Token, TokenError> {
+        let got = self.arm.tokens.token(refused).await;
+        if !matches!(got, Ok((_, false))) {
+            *self.locked().requests.entry("token").or_default() += 1;
+        }
+        got.map(|(token, _)| token)
+    }
+
+    async fn pass_gate(&self, bucket: &str) -> Result<(), Failure> {
+        loop {
+            let now = Instant::now();
+            let until = self.gates().get(bucket).copied().filter(|until| *until > now);
+            let Some(until) = until else { return Ok(()) };
+            if until >= self.deadline {
+                return Err(Failure::new(
+                    GapReason::Throttled,
+                    "Azure throttled beyond the sweep's deadline",
+                ));
+            }
+            sleep_until(until).await;
+            self.locked().throttle_wait += until - now;
+        }
+    }
+
+    fn close_gate(&self, bucket: &str, until: Instant) {
+        let mut gates = self.gates();
+        let gate = gates.entry(bucket.to_owned()).or_insert(until);
+        *gate = (*gate).max(until);
+    }
+
+    fn late(&self) -> Failure {
+        let deadline = humantime::format_duration(self.arm.collection.deadline);
+        Failure::new(GapReason::Timeout, format!("not read within the sweep's deadline of {deadline}"))
+    }
+
+    // Nothing panics while these are held; a poisoned lock would still hold sound numbers.
+    fn locked(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gates(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The words are ours, but for the innermost cause: reqwest's own hold URLs with page tokens.
+fn broken(error: &reqwest::Error) -> Outcome {
+    let failure = if error.is_connect() {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let detail = format!("no connection to Azure Resource Manager: {cause}");
+        Failure::new(GapReason::Timeout, detail)
+    } else if error.is_builder() {
+        return Outcome::Failed(Failure::new(GapReason::Malformed, "a request could not be built"));
+    } else if error.is_body() || error.is_decode() {
+        Failure::new(GapReason::Malformed, "an answer broke off")
+    } else {
+        Failure::new(GapReason::Timeout, "the connection to Azure Resource Manager broke")
+    };
+    Outcome::Again { failure, after: None }
+}

@@ -1,0 +1,351 @@
+//! Azure Resource Graph: which queries carry which kinds, and their pages.
+//!
+//! Only `where`, `project` and `order by` are used: `limit`, `join`, `mv-expand` and `summarize` lose rows
+//! without saying so. Whether a subscription was silently left out is decided by `rights`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::{Value, json};
+
+use super::client::Session;
+use super::failure::Failure;
+use super::request::Request;
+use crate::inventory::{GapReason, Kind, Record, ResourceId};
+
+/// Resource Graph takes up to 1000 subscriptions per query and recommends fewer than 300.
+pub(super) const GROUP: usize = 200;
+const MOST_PAGES: usize = 10_000;
+
+/// One query: the kinds that it carries, where they are, and how many rows fit into a page of 16 MiB.
+pub(super) struct Query {
+    pub(super) kinds: &'static [Kind],
+    table: &'static str,
+    columns: &'static str,
+    top: u32,
+}
+
+const RESOURCE: &str = "id, name, type, kind, location, resourceGroup, subscriptionId, tenantId, tags, sku, identity, zones, managedBy, properties";
+const CONTAINER: &str =
+    "id, name, type, location, resourceGroup, subscriptionId, tenantId, tags, managedBy, properties";
+const AUTHORIZATION: &str = "id, name, type, subscriptionId, tenantId, properties";
+const EXTENSION: &str = "id, name, type, subscriptionId, resourceGroup, properties";
+
+/// The page size of rows that may be large.
+const BIG: u32 = 250;
+const SMALL: u32 = 1000;
+
+const fn resources(kinds: &'static [Kind], top: u32) -> Query {
+    Query { kinds, table: "resources", columns: RESOURCE, top }
+}
+
+/// The subscriptions themselves. They come first, since the scope hangs on their management groups.
+pub(super) const SUBSCRIPTIONS: Query =
+    Query { kinds: &[Kind::Subscriptions], table: "resourcecontainers", columns: CONTAINER, top: SMALL };
+
+/// Everything else that Resource Graph holds. Small kinds share a query: the quota is 15 queries in 5 seconds.
+pub(super) const QUERIES: &[Query] = &[
+    Query { kinds: &[Kind::ResourceGroups], table: "resourcecontainers", columns: CONTAINER, top: SMALL },
+    resources(&[Kind::Workspaces, Kind::OnlineEndpoints], SMALL),
+    resources(&[Kind::AksClusters, Kind::ScaleSets], BIG),
+    resources(&[Kind::ConnectedClusters, Kind::ContainerGroups, Kind::Registries], SMALL),
+    resources(&[Kind::VirtualNetworks], BIG),
+    resources(&[Kind::NetworkSecurityGroups], BIG),
+    resources(&[Kind::PrivateEndpoints, Kind::NetworkInterfaces], SMALL),
+    resources(
+        &[
+            Kind::LoadBalancers,
+            Kind::PublicIpAddresses,
+            Kind::RouteTables,
+            Kind::NatGateways,
+            Kind::ApplicationSecurityGroups,
+            Kind::NetworkProfiles,
+        ],
+        SMALL,
+    ),
+    resources(&[Kind::PrivateDnsZones], SMALL),
+    Query {
+        kinds: &[Kind::Extensions],
+        table: "kubernetesconfigurationresources",
+        columns: EXTENSION,
+        top: SMALL,
+    },
+    Query { kinds: &[Kind::SecurityAdminRules], table: "networkresources", columns: EXTENSION, top: SMALL },
+    Query {
+        kinds: &[Kind::RoleDefinitions],
+        table: "authorizationresources",
+        columns: AUTHORIZATION,
+        top: BIG,
+    },
+];
+
+/// What a query gave for a group of subscriptions.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// The rows of the subscriptions that were asked about.
+    pub(super) records: Vec<Record>,
+    /// What was lost of every kind of the query.
+    pub(super) lost: Vec<Failure>,
+    /// Kinds and subscriptions with rows that could not be understood.
+    pub(super) unreadable: BTreeSet<(Option<Kind>, Option<String>)>,
+}
+
+impl Query {
+    /// The query's text. `order by id` makes pages stable, `project` of `id` is what makes paging work at all.
+    fn text(&self) -> String {
+        let types: Vec<String> =
+            self.kinds.iter().flat_map(|kind| kind.arm_types()).map(|name| format!("'{name}'")).collect();
+        let filter = match types.as_slice() {
+            [one] => format!("type =~ {one}"),
+            many => format!("type in~ ({})", many.join(",")),
+        };
+        format!("{} | where {filter} | project {} | order by id asc", self.table, self.columns)
+    }
+}
+
+/// Asks about a group of subscriptions, and turns the pages.
+pub(super) async fn ask(session: &Session<'_>, query: &Query, subscriptions: &[String]) -> Answer {
+    let mut answer = Answer::default();
+    let mut pages = Pages::new(query, subscriptions);
+    let text = query.text();
+    let mut top = query.top;
+    let mut position: Option<String> = None;
+    let mut passed = BTreeSet::new();
+    loop {
+        // An objectArray is asked for by name, since the default form differs between api-versions.
+        let mut options = json!({"$top": top, "resultFormat": "objectArray"});
+        if let Some(token) = &position {
+            options["$skipToken"] = json!(token);
+        }
+        let body = json!({"subscriptions": subscriptions, "query": text, "options": options});
+        let told = session.send("resource_graph", &Request::query(&session.arm.endpoint, &body)).await;
+        let page = match told.and_then(Page::read) {
+            Ok(page) => page,
+            Err(failure) if failure.is_payload_too_large() && top > 1 => {
+                top /= 2;
+                continue;
+            }
+            Err(failure) => {
+                answer.lost.push(failure);
+                return answer;
+            }
+        };
+        position = page.skip_token.clone();
+        pages.take(page, &mut answer);
+        let Some(token) = &position else { break };
+        if !passed.insert(token.clone()) {
+            answer
+                .lost
+                .push(Failure::new(GapReason::Malformed, "Resource Graph gave the same $skipToken twice"));
+            return answer;
+        }
+        if passed.len() >= MOST_PAGES {
+            let detail = format!("Resource Graph gave more than {MOST_PAGES} pages");
+            answer.lost.push(Failure::new(GapReason::Truncated, detail));
+            return answer;
+        }
+    }
+    answer.lost.extend(pages.complaint());
+    answer
+}
+
+/// One page of an answer.
+struct Page {
+    rows: Vec<Value>,
+    total: Option<u64>,
+    truncated: bool,
+    skip_token: Option<String>,
+}
+
+impl Page {
+    fn read(answer: Value) -> Result<Self, Failure> {
+        let malformed = |what: &str| Err(Failure::new(GapReason::Malformed, what));
+        let Value::Object(mut body) = answer else {
+            return malformed("a Resource Graph answer is no object");
+        };
+        let Some(Value::Array(rows)) = body.remove("data") else {
+            return malformed("a Resource Graph answer has no `data` list");
+        };
+        let skip_token = match body.remove("$skipToken") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(token)) if token.is_empty() => None,
+            Some(Value::String(token)) => Some(token),
+            Some(_) => return malformed("a $skipToken is no text"),
+        };
+        // A string by Microsoft's specification, a boolean by the looks of it.
+        let truncated = match body.get("resultTruncated") {
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            Some(Value::Bool(told)) => *told,
+            _ => false,
+        };
+        let count = body.get("count").and_then(Value::as_u64);
+        let truncated = truncated || count.is_some_and(|count| count != rows.len() as u64);
+        Ok(Self { rows, total: body.get("totalRecords").and_then(Value::as_u64), truncated, skip_token })
+    }
+}
+
+/// What the pages have in common: enough to tell whether rows were lost between them.
+struct Pages<'a> {
+    query: &'a Query,
+    subscriptions: HashSet<&'a str>,
+    ids: BTreeSet<ResourceId>,
+    without_id: u64,
+    total: Option<u64>,
+    truncated: bool,
+}
+
+impl<'a> Pages<'a> {
+    fn new(query: &'a Query, subscriptions: &'a [String]) -> Self {
+        let subscriptions = subscriptions.iter().map(String::as_str).collect();
+        Self { query, subscriptions, ids: BTreeSet::new(), without_id: 0, total: None, truncated: false }
+    }
+
+    fn take(&mut self, page: Page, answer: &mut Answer) {
+        self.total = page.total;
+        self.truncated |= page.truncated;
+        for row in page.rows {
+            let subscription = subscription_of(&row);
+            let told = row.get("type").and_then(Value::as_str).and_then(Kind::of_arm_type);
+            let Ok(record) = Record::from_body(row) else {
+                self.without_id += 1;
+                answer.unreadable.insert((told, subscription));
+                continue;
+            };
+            // An id may come on two pages if the estate changes in between; it must not hide a lost one.
+            self.ids.insert(record.id().clone());
+            let subscription = subscription.or_else(|| record.id().subscription().map(str::to_owned));
+            let asked = match &subscription {
+                Some(subscription) => self.subscriptions.contains(subscription.as_str()),
+                // Built-in role definitions belong to the tenant.
+                None => self.query.kinds == [Kind::RoleDefinitions],
+            };
+            match record.kind() {
+                Some(kind) if self.query.kinds.contains(&kind) => {
+                    if asked {
+                        answer.records.push(record);
+                    }
+                }
+                other => {
+                    answer.unreadable.insert((other, subscription));
+                }
+            }
+        }
+    }
+
+    /// What the numbers say against completeness.
+    fn complaint(&self) -> Option<Failure> {
+        let read = self.ids.len() as u64 + self.without_id;
+        match self.total {
+            _ if self.truncated => {
+                Some(Failure::new(GapReason::Truncated, "Resource Graph cut its result (resultTruncated)"))
+            }
+            None => Some(Failure::new(GapReason::Malformed, "a Resource Graph answer has no `totalRecords`")),
+            Some(total) if read < total => Some(Failure::new(
+                GapReason::Truncated,
+                "Resource Graph gave fewer rows than its totalRecords",
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
+fn subscription_of(row: &Value) -> Option<String> {
+    let told = row.get("subscriptionId").and_then(Value::as_str).filter(|id| !id.is_empty());
+    told.map(str::to_ascii_lowercase)
+}
+
+/// The management groups above each subscription, by name and by display name, folded. A subscription that does
+/// not tell its chain is missing here.
+pub(super) fn management_groups(subscriptions: &[Record]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut groups = BTreeMap::new();
+    for record in subscriptions {
+        let chain = record.body().get("properties").and_then(|all| all.get("managementGroupAncestorsChain"));
+        if let (Some(subscription), Some(chain)) =
+            (record.id().subscription(), chain.and_then(Value::as_array))
+        {
+            let names = chain.iter().flat_map(|group| [group.get("name"), group.get("displayName")]);
+            let names = names.flatten().filter_map(Value::as_str).map(str::to_lowercase);
+            groups.insert(subscription.to_owned(), names.collect());
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_asked_for_once_or_listed_by_arm() {
+        let mut asked: Vec<Kind> =
+            QUERIES.iter().chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds).copied().collect();
+        asked.extend(super::super::sweep::ARM_KINDS.iter().map(|(kind, _)| *kind));
+        asked.sort();
+        let mut all = Kind::ALL.to_vec();
+        all.sort();
+        assert_eq!(asked, all);
+    }
+
+    #[test]
+    fn queries_keep_the_id_and_end_in_its_order() {
+        for query in QUERIES.iter().chain([&SUBSCRIPTIONS]) {
+            let text = query.text();
+            assert!(text.contains("| project id,") && text.ends_with("| order by id asc"), "{text}");
+        }
+        assert_eq!(
+            QUERIES[5].text(),
+            format!(
+                "resources | where type =~ 'microsoft.network/networksecuritygroups' | project {RESOURCE} | order by id asc"
+            )
+        );
+        assert!(QUERIES[2].text().starts_with("resources | where type in~ ('microsoft.containerservice/managedclusters','microsoft.compute/virtualmachinescalesets') |"));
+    }
+
+    fn complaint(pages: &[Value]) -> Option<GapReason> {
+        let asked = ["s".to_owned()];
+        let (mut read, mut answer) = (Pages::new(&QUERIES[5], &asked), Answer::default());
+        for page in pages {
+            read.take(Page::read(page.clone()).expect("a page"), &mut answer);
+        }
+        read.complaint().map(|failure| failure.reason)
+    }
+
+    #[test]
+    fn lost_rows_are_noticed() {
+        let row = |name: &str| json!({"id": format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/{name}")});
+        let whole = json!({"data":[row("a")],"count":1,"totalRecords":1,"resultTruncated":"false"});
+        assert_eq!(complaint(std::slice::from_ref(&whole)), None);
+        for (key, value, expected) in [
+            ("resultTruncated", json!("true"), GapReason::Truncated),
+            ("resultTruncated", json!(true), GapReason::Truncated),
+            ("totalRecords", json!(2), GapReason::Truncated),
+            ("count", json!(2), GapReason::Truncated),
+            ("totalRecords", json!(null), GapReason::Malformed),
+        ] {
+            let mut page = whole.clone();
+            page[key] = value;
+            assert_eq!(complaint(&[page]), Some(expected), "{key}");
+        }
+        let twice = json!({"data":[row("a")],"totalRecords":2});
+        assert_eq!(
+            complaint(&[twice.clone(), twice]),
+            Some(GapReason::Truncated),
+            "the same row on two pages"
+        );
+    }
+
+    #[test]
+    fn rows_of_other_subscriptions_are_dropped_but_built_in_roles_kept() {
+        let (roles, asked) = (&QUERIES[QUERIES.len() - 1], ["s".to_owned()]);
+        let (mut pages, mut answer) = (Pages::new(roles, &asked), Answer::default());
+        let page = json!({"totalRecords": 3, "data": [
+            {"id":"/providers/Microsoft.Authorization/RoleDefinitions/a","subscriptionId":""},
+            {"id":"/subscriptions/S/providers/Microsoft.Authorization/roleDefinitions/b","subscriptionId":"S"},
+            {"id":"/subscriptions/T/providers/Microsoft.Authorization/roleDefinitions/c","subscriptionId":"T"},
+            {"name":"no id","type":"microsoft.authorization/roledefinitions","subscriptionId":"s"},
+        ]});
+        pages.take(Page::read(page).expect("a page"), &mut answer);
+        let names: Vec<&str> = answer.records.iter().map(|record| record.id().name()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(answer.unreadable, BTreeSet::from([(Some(Kind::RoleDefinitions), Some("s".to_owned()))]));
+    }
+}

@@ -1,0 +1,150 @@
+//! The subscriptions of a sweep: what `/subscriptions` lists, narrowed to the configured scope, and those that have
+//! gone out of sight. What is read in them is left to `sweep`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::CollectError;
+use super::arm;
+use super::client::Session;
+use super::failure::Failure;
+use super::gaps::Gaps;
+use super::request::Request;
+use super::resource_graph::{self, Answer, SUBSCRIPTIONS};
+use super::scope::{self, Membership, Visible};
+use super::sweep::Order;
+use crate::inventory::{GapReason, Kind, Record, ResourceId};
+
+/// The subscriptions of a sweep.
+#[derive(Default)]
+pub(super) struct Chosen {
+    /// To be read.
+    pub(super) swept: BTreeMap<String, Visible>,
+    /// In the sweep, yet not to be read, and why.
+    pub(super) hidden: BTreeMap<String, Failure>,
+    /// What `/subscriptions` and Resource Graph said of those to be read.
+    pub(super) records: Vec<Record>,
+    /// What went wrong on the way.
+    pub(super) failures: Vec<(Vec<String>, Answer)>,
+    /// Those that Resource Graph left out without a word.
+    pub(super) unseen: BTreeSet<String>,
+}
+
+/// `/subscriptions`: what can be seen at all. Nothing can be judged without it.
+pub(super) async fn list(
+    session: &Session<'_>,
+    gaps: &mut Gaps,
+) -> Result<(BTreeMap<String, Visible>, Vec<Record>), CollectError> {
+    let request = Request::get(&session.arm.endpoint, "/subscriptions", "2022-12-01");
+    let listing = arm::list(session, Kind::Subscriptions.name(), request, "value").await;
+    if let Some(lost) = &listing.lost {
+        if listing.rows.is_empty() {
+            return Err(CollectError::Subscriptions(lost.detail.clone()));
+        }
+        gaps.add(Kind::Subscriptions, ResourceId::root(), lost);
+    }
+    let (mut visible, mut records) = (BTreeMap::new(), Vec::new());
+    for mut row in listing.rows {
+        let read = Visible::read(&row);
+        if let Value::Object(body) = &mut row {
+            // The list leaves the type out, and without it a record has no kind.
+            body.entry("type")
+                .or_insert_with(|| Value::String("Microsoft.Resources/subscriptions".to_owned()));
+        }
+        match (read, Record::from_body(row)) {
+            (Some((id, subscription)), Ok(record)) => {
+                visible.insert(id, subscription);
+                records.push(record);
+            }
+            _ => {
+                let failure = Failure::new(GapReason::Malformed, "a row of /subscriptions was unreadable");
+                gaps.add(Kind::Subscriptions, ResourceId::root(), &failure);
+            }
+        }
+    }
+    Ok((visible, records))
+}
+
+/// Decides what is swept. Management groups are told by Resource Graph only.
+pub(super) async fn choose(
+    session: &Session<'_>,
+    order: &Order<'_>,
+    visible: &BTreeMap<String, Visible>,
+    listed: Vec<Record>,
+) -> Chosen {
+    let candidates: Vec<String> = visible
+        .iter()
+        .filter(|(id, subscription)| {
+            subscription.is_live()
+                && scope::membership(order.scope, id, subscription, None) != Membership::Out
+        })
+        .map(|(id, _)| id.clone())
+        .collect();
+    let groups: Vec<Vec<String>> = candidates.chunks(resource_graph::GROUP).map(<[String]>::to_vec).collect();
+    let answers =
+        join_all(groups.iter().map(|group| resource_graph::ask(session, &SUBSCRIPTIONS, group))).await;
+    let mut answers: Vec<(Vec<String>, Answer)> = groups.iter().cloned().zip(answers).collect();
+
+    let mut chosen = Chosen::default();
+    let above: BTreeMap<String, BTreeSet<String>> =
+        answers.iter().flat_map(|(_, answer)| resource_graph::management_groups(&answer.records)).collect();
+    for id in candidates {
+        let Some(subscription) = visible.get(&id) else { continue };
+        match scope::membership(order.scope, &id, subscription, above.get(&id)) {
+            Membership::In => {
+                chosen.swept.insert(id, subscription.clone());
+            }
+            Membership::Out => {}
+            Membership::Unknown => {
+                let detail =
+                    "its management groups were not told, so it is open whether it belongs to the scope";
+                let asked = answers.iter().find(|(group, _)| group.contains(&id));
+                let failure = match asked.and_then(|(_, answer)| answer.lost.first()) {
+                    Some(lost) => Failure::new(lost.reason, format!("{detail}: {}", lost.detail)),
+                    None => Failure::new(GapReason::NotAsked, detail),
+                };
+                chosen.hidden.insert(id, failure);
+            }
+        }
+    }
+    for id in order.earlier.iter().chain(&order.scope.include.subscriptions) {
+        let id = id.to_ascii_lowercase();
+        let detail = match visible.get(&id) {
+            None => "the subscription is no longer visible to this identity",
+            Some(subscription) if !subscription.is_live() => {
+                "the subscription is not enabled, so what is in it was not read"
+            }
+            Some(_) => continue,
+        };
+        if scope::may_belong(order.scope, &id) {
+            chosen.hidden.insert(id, Failure::new(GapReason::NotFound, detail));
+        }
+    }
+    let known = |record: &Record| {
+        record
+            .id()
+            .subscription()
+            .is_some_and(|id| chosen.swept.contains_key(id) || chosen.hidden.contains_key(id))
+    };
+    chosen.records = listed.into_iter().filter(known).collect();
+    for (group, answer) in &mut answers {
+        let told: BTreeSet<&str> =
+            answer.records.iter().filter_map(|record| record.id().subscription()).collect();
+        if answer.lost.is_empty() {
+            let unseen =
+                group.iter().filter(|id| !told.contains(id.as_str()) && chosen.swept.contains_key(*id));
+            chosen.unseen.extend(unseen.cloned());
+        }
+        let records = std::mem::take(&mut answer.records);
+        chosen.records.extend(
+            records
+                .into_iter()
+                .filter(|record| record.id().subscription().is_some_and(|id| chosen.swept.contains_key(id))),
+        );
+        group.retain(|id| chosen.swept.contains_key(id));
+    }
+    chosen.failures = answers;
+    chosen
+}

@@ -1,0 +1,126 @@
+//! What each command does, from its arguments to its exit code.
+
+pub mod audit;
+pub mod config;
+pub mod explain;
+pub mod health;
+pub mod policy;
+pub mod serve;
+pub mod snapshot;
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use time::OffsetDateTime;
+
+use crate::audit::SetupError;
+use crate::azure::{self, CollectError, Progress};
+use crate::cli::{INCOMPLETE, ScopeArguments, USAGE};
+use crate::config::{Config, Selection};
+use crate::snapshot_file::SnapshotFileError;
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// Wrong usage, configuration or policies.
+    pub fn usage(message: impl Display) -> Self {
+        Self { code: USAGE, message: message.to_string() }
+    }
+
+    /// The work itself could not be completed.
+    pub fn incomplete(message: impl Display) -> Self {
+        Self { code: INCOMPLETE, message: message.to_string() }
+    }
+
+    /// Says it on stderr, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        // A closed stderr leaves the exit code, which is what a script reads.
+        let _ = writeln!(io::stderr(), "mlfence: {}", self.message);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        let SetupError(problems) = &error;
+        match problems.as_slice() {
+            [one] => Self::usage(one),
+            many => Self::usage(format!("{} problems\n{}", many.len(), many.join("\n"))),
+        }
+    }
+}
+
+impl From<SnapshotFileError> for Failure {
+    fn from(error: SnapshotFileError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<CollectError> for Failure {
+    fn from(error: CollectError) -> Self {
+        Self::incomplete(error)
+    }
+}
+
+/// Prints a result. A reader that went away early (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::incomplete(format!("cannot write to stdout: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// The runtime of one-shot commands: they wait for the network, and nothing else.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::incomplete(format!("cannot start: {error}")))
+}
+
+/// Lets the scope of the command line replace what the configuration includes.
+fn narrow(config: &mut Config, scope: &ScopeArguments) {
+    if scope.subscription.is_empty() && scope.management_group.is_empty() {
+        return;
+    }
+    let fold = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    config.scope.include = Selection {
+        subscriptions: fold(&scope.subscription),
+        management_groups: fold(&scope.management_group),
+        ..Selection::default()
+    };
+}
+
+/// Reads a live tenant once, with progress on a terminal.
+fn collect(config: &Config) -> Result<azure::Collected, Failure> {
+    let runtime = runtime()?;
+    let bar = io::stderr().is_terminal().then(|| {
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        bar
+    });
+    let progress = |progress: Progress| {
+        if let Some(bar) = &bar {
+            bar.set_message(progress.to_string());
+        }
+    };
+    let (earlier, now) = (BTreeSet::new(), OffsetDateTime::now_utc());
+    let collected = runtime.block_on(async {
+        tokio::select! {
+            collected = azure::collect(config, &earlier, now, &progress) => collected.map_err(Failure::from),
+            _ = tokio::signal::ctrl_c() => Err(Failure::incomplete("interrupted")),
+        }
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    collected
+}

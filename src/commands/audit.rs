@@ -1,0 +1,86 @@
+//! `mlfence audit`: one sweep, one report.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
+
+use crate::audit::{Setup, judge_snapshot};
+use crate::cli::{AuditArguments, CLEAN, FINDINGS, Format, INCOMPLETE, StatusArgument, UNKNOWN};
+use crate::findings::{Report, Status};
+use crate::inventory::Snapshot;
+use crate::outlets::table::{self, Layout};
+use crate::{snapshot_file, telemetry};
+
+use super::{Failure, collect, narrow, print};
+
+/// Runs the command.
+pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
+    telemetry::start("warn", false);
+    let mut setup = Setup::load(arguments.setup.config.as_deref(), &arguments.setup.policy_arguments())?;
+    let only = chosen(&setup, &arguments.policy)?;
+    let snapshot = match &arguments.snapshot {
+        Some(path) => snapshot_file::read(path)?,
+        None => {
+            narrow(&mut setup.config, &arguments.scope);
+            collect(&setup.config)?.snapshot
+        }
+    };
+    let judged = judge_snapshot(&setup, &snapshot, &only);
+    let code = exit_code(&judged.report, &snapshot, arguments);
+    print(&shown(judged.report, arguments)?)?;
+    Ok(code)
+}
+
+/// The policies that were asked for by id.
+fn chosen(setup: &Setup, ids: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let known: Vec<&str> = setup.bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+    let chosen: BTreeSet<String> = ids.iter().map(|id| id.to_ascii_uppercase()).collect();
+    let unknown: Vec<&str> = chosen.iter().map(String::as_str).filter(|id| !known.contains(id)).collect();
+    match unknown.as_slice() {
+        [] => Ok(chosen),
+        ids => Err(Failure::usage(format!("there is no policy {}; the policies are {}", ids.join(", "), known.join(", ")))),
+    }
+}
+
+fn exit_code(report: &Report, snapshot: &Snapshot, arguments: &AuditArguments) -> u8 {
+    if report.fails_at(arguments.fail_on) {
+        FINDINGS
+    } else if snapshot.records.is_empty() && !snapshot.gaps.is_empty() {
+        // Nothing was readable: that nothing was found says nothing.
+        INCOMPLETE
+    } else if arguments.fail_on_unknown && report.count(Status::Unknown) > 0 {
+        UNKNOWN
+    } else {
+        CLEAN
+    }
+}
+
+/// The report as text. A filter hides results, and neither summary nor gaps.
+fn shown(mut report: Report, arguments: &AuditArguments) -> Result<String, Failure> {
+    if !arguments.status.is_empty() {
+        let wanted: Vec<Status> = arguments.status.iter().map(|status| (*status).into()).collect();
+        report.results.retain(|result| wanted.contains(&result.status));
+    }
+    match arguments.format {
+        Format::Json => serde_json::to_string_pretty(&report)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::incomplete(format!("cannot write the report: {error}"))),
+        Format::Table => {
+            let terminal = io::stdout().is_terminal();
+            let width = terminal_size::terminal_size().map_or(110, |(width, _)| usize::from(width.0));
+            let color = terminal && std::env::var_os("NO_COLOR").is_none();
+            Ok(table::render(&report, Layout { width, color }))
+        }
+    }
+}
+
+impl From<StatusArgument> for Status {
+    fn from(status: StatusArgument) -> Self {
+        match status {
+            StatusArgument::Fail => Status::Fail,
+            StatusArgument::Unknown => Status::Unknown,
+            StatusArgument::Waived => Status::Waived,
+            StatusArgument::Pass => Status::Pass,
+            StatusArgument::NotApplicable => Status::NotApplicable,
+        }
+    }
+}

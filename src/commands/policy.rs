@@ -1,0 +1,99 @@
+//! `mlfence policy list|check|test`.
+
+use std::fmt::Write;
+
+use crate::audit::Setup;
+use crate::cli::{CLEAN, FINDINGS, Format, PolicyCommand, SetupArguments};
+use crate::policy::{Bundle, Outcome};
+
+use super::{Failure, print};
+
+/// Runs the command.
+pub fn run(command: &PolicyCommand) -> Result<u8, Failure> {
+    match command {
+        PolicyCommand::List { setup, format } => {
+            let setup = load(setup)?;
+            print(&list(&setup, *format)?)?;
+            Ok(CLEAN)
+        }
+        PolicyCommand::Check { setup } => {
+            let setup = load(setup)?;
+            let bundle = &setup.bundle;
+            print(&format!("{} policies, all through the load gate (digest {})\n", bundle.policies().len(), bundle.digest()))?;
+            Ok(CLEAN)
+        }
+        PolicyCommand::Test { setup, coverage } => test(&load(setup)?.bundle, *coverage),
+    }
+}
+
+fn load(arguments: &SetupArguments) -> Result<Setup, Failure> {
+    Ok(Setup::load(arguments.config.as_deref(), &arguments.policy_arguments())?)
+}
+
+fn list(setup: &Setup, format: Format) -> Result<String, Failure> {
+    let switches = &setup.config.policies;
+    let rows = setup.bundle.policies().iter().map(|policy| {
+        let metadata = &policy.metadata;
+        let severity = switches.severities.get(&metadata.id).copied().unwrap_or(metadata.severity);
+        let enabled = !switches.disabled.contains(&metadata.id);
+        (policy, severity, enabled)
+    });
+    if format == Format::Json {
+        let list: Vec<serde_json::Value> = rows
+            .map(|(policy, severity, enabled)| {
+                let metadata = &policy.metadata;
+                serde_json::json!({
+                    "id": metadata.id, "title": metadata.title, "severity": severity, "enabled": enabled,
+                    "subject": metadata.subject, "requires": metadata.requires, "documents": metadata.documents,
+                    "since": metadata.since, "origin": { "bundle": policy.origin.to_string(), "digest": policy.digest },
+                })
+            })
+            .collect();
+        return serde_json::to_string_pretty(&list)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::incomplete(format!("cannot write the list: {error}")));
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_header(["ID", "SEVERITY", "SUBJECT", "TITLE"]);
+    for (policy, severity, enabled) in rows {
+        let metadata = &policy.metadata;
+        let severity = match (enabled, severity == metadata.severity) {
+            (false, _) => "off".to_owned(),
+            (true, true) => severity.to_string(),
+            (true, false) => format!("{severity} (was {})", metadata.severity),
+        };
+        table.add_row([metadata.id.as_str(), &severity, metadata.subject.name(), &metadata.title]);
+    }
+    Ok(format!("{}\n", table.trim_fmt()))
+}
+
+fn test(bundle: &Bundle, coverage: bool) -> Result<u8, Failure> {
+    let report = bundle.run_tests(coverage);
+    let mut out = String::new();
+    let mut failed = 0;
+    for test in &report.tests {
+        let failure = match &test.outcome {
+            Outcome::Passed => continue,
+            Outcome::Failed => "is false or undefined",
+            Outcome::Error(error) => error,
+        };
+        failed += 1;
+        // Writing into a String cannot fail.
+        let _ = writeln!(out, "FAIL {}:{}: {} {failure}", test.file, test.line, test.name);
+    }
+    let mut reached = true;
+    if coverage {
+        for file in &report.coverage {
+            let total = file.covered.len() + file.not_covered.len();
+            let _ = writeln!(out, "{:>4}/{total:<4} {}", file.covered.len(), file.file);
+            if !file.not_covered.is_empty() {
+                reached = false;
+                let lines: Vec<String> = file.not_covered.iter().map(ToString::to_string).collect();
+                let _ = writeln!(out, "          not reached: line {}", lines.join(", "));
+            }
+        }
+    }
+    let _ = writeln!(out, "{} passed, {failed} failed", report.tests.len() - failed);
+    print(&out)?;
+    Ok(if failed == 0 && reached { CLEAN } else { FINDINGS })
+}

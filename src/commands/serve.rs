@@ -1,0 +1,53 @@
+//! `mlfence serve`: the daemon, its signals and its listener.
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use crate::audit::{PolicyArguments, Setup};
+use crate::cli::{CLEAN, LogFormat, ServeArguments};
+use crate::daemon::{self, Options};
+use crate::telemetry;
+
+use super::{Failure, runtime};
+
+/// Runs the command until SIGTERM or SIGINT.
+pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
+    telemetry::start("info", arguments.log_format == LogFormat::Json);
+    let policies = PolicyArguments { directories: arguments.policies, allow_replace: arguments.allow_replace };
+    let setup = Setup::load(Some(&arguments.config), &policies)?;
+    let options = Options { config: arguments.config, policies };
+    let runtime = runtime()?;
+    runtime.block_on(serve(setup, options))?;
+    // A blocking evaluation under way has nothing to lose; the process does not wait for it.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    Ok(CLEAN)
+}
+
+async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
+    let address = setup.config.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::usage(format!("cannot listen on {address} (`http.listen`): {error}")))?;
+    let broken = |error| Failure::incomplete(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
+    let (ask, reload) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // A full channel means that a reload is already waiting.
+            let _ = ask.try_send(());
+        }
+    });
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let bound = listener.local_addr().unwrap_or(address);
+    info!("mlfence {} listens on http://{bound}", env!("CARGO_PKG_VERSION"));
+    daemon::run(setup, options, listener, reload, shutdown).await.map_err(Failure::incomplete)
+}

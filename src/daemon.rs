@@ -1,0 +1,248 @@
+//! Sweeps, again and again: the timetable, the order of the steps, reload and shutdown. How a step works is its
+//! own module's affair.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use crate::audit::{Judged, PolicyArguments, Setup, judge_snapshot};
+use crate::azure::{self, CollectError};
+use crate::findings::ledger::Sweep;
+use crate::findings::{Ledger, Status};
+use crate::inventory::Snapshot;
+use crate::outlets::http::{self, Published};
+use crate::outlets::metrics::{Metrics, Traffic, View};
+
+/// What the daemon is started with.
+pub struct Options {
+    /// The configuration file, read again on a reload.
+    pub config: PathBuf,
+    /// Policies from the command line, read again on a reload.
+    pub policies: PolicyArguments,
+}
+
+/// Why the daemon ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The listener ended.
+    #[error("the HTTP listener ended: {0}")]
+    Listener(std::io::Error),
+    /// The credential cannot even be built.
+    #[error(transparent)]
+    Azure(#[from] CollectError),
+    /// A metric is ill-formed.
+    #[error("the metrics cannot be rendered: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Runs until `shutdown` completes. Each message on `reload` reads the configuration and the policies anew; if they
+/// are not valid, what ran before stays.
+pub async fn run(
+    setup: Setup,
+    options: Options,
+    listener: TcpListener,
+    mut reload: mpsc::Receiver<()>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::new(setup)?;
+    let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep()?));
+    let (stop, stopped) = watch::channel(false);
+    let listening = tokio::spawn(http::serve(listener, views, stop_signal(stopped)));
+    let mut listening = pin!(listening);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let started = Instant::now();
+        let sweep = daemon.sweep();
+        // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
+        let published = tokio::select! {
+            published = sweep => published?,
+            () = &mut shutdown => break,
+            ended = &mut listening => return Err(listener_error(ended)),
+        };
+        publish.send_replace(Arc::new(published));
+        let pause = daemon.pause().saturating_sub(started.elapsed());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = &mut shutdown => break,
+            ended = &mut listening => return Err(listener_error(ended)),
+            Some(()) = reload.recv() => daemon.reload(&options)?,
+        }
+    }
+    info!("shutting down");
+    let _ = stop.send(true);
+    // Scrapes under way get a moment; an idle keep-alive connection must not hold the process.
+    let _ = tokio::time::timeout(Duration::from_secs(2), listening).await;
+    Ok(())
+}
+
+fn listener_error(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> DaemonError {
+    DaemonError::Listener(match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) => std::io::Error::other("it closed"),
+        Err(error) => std::io::Error::other(error),
+    })
+}
+
+async fn stop_signal(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+struct Daemon {
+    setup: Arc<Setup>,
+    client: azure::Client,
+    metrics: Metrics,
+    ledger: Ledger,
+    /// Subscriptions that an earlier sweep saw: if one is no longer visible, that is a gap, not a deletion.
+    seen: BTreeSet<String>,
+    failures: u32,
+    last: Option<(Judged, i64)>,
+}
+
+impl Daemon {
+    fn new(setup: Setup) -> Result<Self, DaemonError> {
+        Ok(Self {
+            client: azure::Client::new(&setup.config)?,
+            metrics: Metrics::new(setup.bundle.digest())?,
+            setup: Arc::new(setup),
+            ledger: Ledger::default(),
+            seen: BTreeSet::new(),
+            failures: 0,
+            last: None,
+        })
+    }
+
+    fn before_the_first_sweep(&mut self) -> Result<Published, DaemonError> {
+        let detail = "the first sweep has not finished yet".to_owned();
+        Ok(Published { metrics: self.metrics.render(None)?, ready: false, detail })
+    }
+
+    /// Collect, judge, advance, publish.
+    async fn sweep(&mut self) -> Result<Published, DaemonError> {
+        let started = Instant::now();
+        let now = OffsetDateTime::now_utc();
+        let collected = self.client.sweep(&self.seen, now, &|_| {}).await;
+        let collected = match collected {
+            Ok(collected) => collected,
+            Err(error) => return self.failed(&error),
+        };
+        let collect = started.elapsed();
+        self.metrics.traffic(&Traffic {
+            requests: collected.numbers.requests,
+            failures: collected.numbers.failures,
+            throttle_wait: collected.numbers.throttle_wait,
+        });
+        let snapshot = collected.snapshot;
+        let subscriptions: BTreeSet<String> =
+            snapshot.header.subscriptions.iter().map(|subscription| subscription.id.to_ascii_lowercase()).collect();
+        let judging = Instant::now();
+        let judged = self.judge(snapshot).await;
+        self.metrics.phase("collect", collect);
+        self.metrics.phase("judge", judging.elapsed());
+        self.metrics.phase("total", started.elapsed());
+        let finished_at = OffsetDateTime::now_utc().unix_timestamp();
+        let (ledger, changes) = self.ledger.advance(
+            &Sweep {
+                results: &judged.report.results,
+                hidden: &judged.hidden,
+                subscriptions: &subscriptions,
+                policies: &judged.policies,
+            },
+            finished_at,
+        );
+        self.metrics.changes(&changes);
+        self.ledger = ledger;
+        self.seen = subscriptions;
+        self.failures = 0;
+        let report = &judged.report;
+        let stale = self.ledger.open.values().filter(|finding| finding.stale).count();
+        let detail = format!(
+            "last sweep {}: {} fail, {} unknown, {} pass; {} open findings ({stale} stale), {} new, {} resolved; {} gaps; {:.1} s",
+            report.taken_at,
+            report.count(Status::Fail),
+            report.count(Status::Unknown),
+            report.count(Status::Pass),
+            self.ledger.open.len(),
+            changes.opened.len(),
+            changes.resolved.len(),
+            report.gaps.len(),
+            started.elapsed().as_secs_f64(),
+        );
+        info!("{detail}");
+        self.last = Some((judged, finished_at));
+        Ok(Published { metrics: self.render()?, ready: true, detail })
+    }
+
+    async fn judge(&self, snapshot: Snapshot) -> Judged {
+        let setup = Arc::clone(&self.setup);
+        let judging = tokio::task::spawn_blocking(move || judge_snapshot(&setup, &snapshot, &BTreeSet::new()));
+        match judging.await {
+            Ok(judged) => judged,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// A sweep that could not even start leaves the last view up.
+    fn failed(&mut self, error: &CollectError) -> Result<Published, DaemonError> {
+        self.failures = self.failures.saturating_add(1);
+        error!("the sweep failed: {error}");
+        let detail = match &self.last {
+            Some((judged, _)) => format!("the last sweep failed: {error}; shown is the one of {}", judged.report.taken_at),
+            None => format!("no sweep has finished yet: {error}"),
+        };
+        Ok(Published { metrics: self.render()?, ready: self.last.is_some(), detail })
+    }
+
+    fn render(&mut self) -> Result<String, DaemonError> {
+        let view = self.last.as_ref().map(|(judged, finished_at)| View {
+            report: &judged.report,
+            inventory: &judged.inventory,
+            open: &self.ledger.open,
+            finished_at: *finished_at,
+        });
+        Ok(self.metrics.render(view.as_ref())?)
+    }
+
+    /// From the start of one sweep to the start of the next; sooner after a failure, later with each further one.
+    fn pause(&self) -> Duration {
+        let schedule = &self.setup.config.schedule;
+        if self.failures > 0 {
+            let back_off = Duration::from_secs(15).saturating_mul(1 << self.failures.min(6));
+            return back_off.min(schedule.interval);
+        }
+        let jitter = 1.0 + schedule.jitter * (fastrand::f64() * 2.0 - 1.0);
+        schedule.interval.mul_f64(jitter)
+    }
+
+    fn reload(&mut self, options: &Options) -> Result<(), DaemonError> {
+        let setup = match Setup::load(Some(&options.config), &options.policies) {
+            Ok(setup) => setup,
+            Err(error) => {
+                warn!("the reload was refused, what ran before stays: {error}");
+                return Ok(());
+            }
+        };
+        if setup.config.listen != self.setup.config.listen {
+            warn!("`http.listen` changed; a new address takes effect at the next start");
+        }
+        match azure::Client::new(&setup.config) {
+            Ok(client) => self.client = client,
+            Err(error) => {
+                warn!("the reload was refused, what ran before stays: {error}");
+                return Ok(());
+            }
+        }
+        self.metrics.bundle(setup.bundle.digest());
+        self.setup = Arc::new(setup);
+        info!("configuration and policies were reloaded");
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! From what policies say to verdicts, reports and findings with a history.
+//!
+//! Pure: the time is an argument. Where a ledger is kept, and who is told, is not known here.
+
+pub mod judge;
+pub mod ledger;
+pub mod report;
+pub mod settle;
+
+pub use judge::{PolicyResult, Status, judge};
+pub use ledger::Ledger;
+pub use report::Report;

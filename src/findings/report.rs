@@ -1,0 +1,93 @@
+//! The report of one sweep, `mlfence.report/1`: what is printed, served and compared.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::inventory::{Gap, Inventory, Snapshot};
+use crate::severity::Severity;
+
+use super::settle::{Deed, Settlement, settle};
+use super::{PolicyResult, Status};
+
+/// The version of the report's form.
+pub const SCHEMA: &str = "mlfence.report/1";
+
+/// What one sweep found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// When Azure was read; RFC 3339, UTC.
+    pub taken_at: String,
+    /// Numbers.
+    pub summary: Summary,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// What would settle the unknowns.
+    pub settle: Vec<Deed>,
+    /// A verdict for every policy and subject, in the order of policies and subjects.
+    pub results: Vec<PolicyResult>,
+    /// How many unknowns the deeds settle.
+    #[serde(skip)]
+    pub settlement: Settlement,
+}
+
+/// The numbers of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Results by status; every status is there.
+    pub results: BTreeMap<&'static str, usize>,
+    /// Violations by severity; every severity is there.
+    pub violations: BTreeMap<&'static str, usize>,
+    /// Workspaces that were seen.
+    pub workspaces: usize,
+    /// Subscriptions that were swept.
+    pub subscriptions: usize,
+    /// Records that were read.
+    pub records: usize,
+    /// Unknown results that the deeds under `settle` would settle.
+    pub settled: usize,
+}
+
+impl Report {
+    /// Puts a report together.
+    pub fn new(snapshot: &Snapshot, inventory: &Inventory, mut results: Vec<PolicyResult>) -> Self {
+        results.sort_by(|a, b| (&a.policy, &a.subject).cmp(&(&b.policy, &b.subject)));
+        let settlement = settle(&results);
+        let mut gaps = snapshot.gaps.clone();
+        gaps.sort();
+        gaps.dedup();
+        let count = |status| results.iter().filter(|result| result.status == status).count();
+        let violations = |severity: Severity| {
+            let of = |result: &PolicyResult| result.violations.iter().filter(|v| v.severity == severity).count();
+            results.iter().map(of).sum()
+        };
+        Self {
+            schema: SCHEMA,
+            taken_at: snapshot.header.taken_at.clone(),
+            summary: Summary {
+                results: Status::ALL.iter().map(|status| (status.name(), count(*status))).collect(),
+                violations: Severity::WORST_FIRST.iter().map(|s| (s.name(), violations(*s))).collect(),
+                workspaces: inventory.workspaces.len(),
+                subscriptions: snapshot.header.subscriptions.len(),
+                records: snapshot.records.len(),
+                settled: settlement.settled,
+            },
+            gaps,
+            settle: settlement.deeds.clone(),
+            results,
+            settlement,
+        }
+    }
+
+    /// Whether a violation at or above `severity` stands.
+    pub fn fails_at(&self, severity: Severity) -> bool {
+        self.results.iter().any(|result| result.status == Status::Fail && result.worst() >= severity)
+    }
+
+    /// How many results have this status.
+    pub fn count(&self, status: Status) -> usize {
+        self.summary.results.get(status.name()).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,126 @@
+//! What would settle the unknowns: the few deeds behind many of them, the most useful first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::inventory::{ResourceId, SettleBy};
+
+use super::{PolicyResult, Status};
+
+/// A deed, and what it would settle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deed {
+    /// The kind of deed.
+    pub by: SettleBy,
+    /// Where.
+    pub at: ResourceId,
+    /// What exactly: actions to grant, keys to declare.
+    pub what: Vec<String>,
+    /// The deed in words.
+    pub action: String,
+    /// How many unknown results need nothing but this deed and the ones listed before it.
+    pub unknowns: usize,
+}
+
+/// What would settle which unknowns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// The deeds, the most useful first.
+    pub deeds: Vec<Deed>,
+    /// How many unknown results all the deeds together would settle.
+    pub settled: usize,
+    /// How many unknown results there are.
+    pub unknowns: usize,
+}
+
+type Key = (SettleBy, ResourceId);
+
+/// Works out the deeds. An unknown counts as settled once nothing that anybody could do is left for it; one that
+/// has a reason nobody can do anything about is never promised.
+pub fn settle(results: &[PolicyResult]) -> Settlement {
+    let mut what: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
+    let mut needs: Vec<BTreeSet<Key>> = Vec::new();
+    let unknown: Vec<&PolicyResult> = results.iter().filter(|result| result.status == Status::Unknown).collect();
+    for result in &unknown {
+        let deeds: Option<Vec<_>> = result.reasons.iter().map(|reason| reason.settle.as_ref()).collect();
+        let Some(deeds) = deeds else { continue };
+        let mut keys = BTreeSet::new();
+        for deed in deeds {
+            let key = (deed.by, deed.at.clone());
+            what.entry(key.clone()).or_default().insert(deed.what.clone());
+            keys.insert(key);
+        }
+        needs.push(keys);
+    }
+    let settled = needs.len();
+    let mut deeds = Vec::new();
+    let mut left = needs;
+    while !left.is_empty() {
+        // The deed that settles most at once; where none does alone, the one that most of them wait for.
+        let score = |key: &Key| {
+            let alone = left.iter().filter(|keys| keys.len() == 1 && keys.contains(key)).count();
+            let shared = left.iter().filter(|keys| keys.contains(key)).count();
+            (alone, shared)
+        };
+        let Some(best) = what.keys().max_by(|a, b| score(a).cmp(&score(b)).then_with(|| b.cmp(a))).cloned() else { break };
+        let before = left.len();
+        for keys in &mut left {
+            keys.remove(&best);
+        }
+        left.retain(|keys| !keys.is_empty());
+        let whats: Vec<String> = what.remove(&best).unwrap_or_default().into_iter().collect();
+        let (by, at) = best;
+        deeds.push(Deed { by, action: words(by, &at, &whats), at, what: whats, unknowns: before - left.len() });
+    }
+    Settlement { deeds, settled, unknowns: unknown.len() }
+}
+
+fn words(by: SettleBy, at: &ResourceId, what: &[String]) -> String {
+    match by {
+        // A whole kind of estate is missing: the built-in role is the shorter way to say it.
+        SettleBy::Permission if what.len() > 2 => format!("grant Reader on {at}"),
+        SettleBy::Permission => format!("grant {} on {at}", what.join(" and ")),
+        SettleBy::Declaration => format!("declare {} for {at}", what.join(" and ")),
+        SettleBy::Scope if at.subscription().is_some() => format!("include {at} in the sweep, with Reader on it"),
+        SettleBy::Scope => format!("take a snapshot that holds {}", what.join(", ")),
+        SettleBy::Retry => format!("sweep again: {} of {at} could not be read this time", what.join(", ")),
+    }
+}
+
+impl Settlement {
+    /// One line: how much the deeds would settle; none if there is nothing unknown.
+    pub fn headline(&self) -> Option<String> {
+        if self.unknowns == 0 {
+            return None;
+        }
+        let mut counts: BTreeMap<SettleBy, usize> = BTreeMap::new();
+        for deed in &self.deeds {
+            *counts.entry(deed.by).or_default() += 1;
+        }
+        let parts: Vec<String> = counts
+            .iter()
+            .map(|(by, n)| {
+                let noun = match by {
+                    SettleBy::Permission => "permission",
+                    SettleBy::Declaration => "declaration",
+                    SettleBy::Scope => "wider scope",
+                    SettleBy::Retry => "repeated read",
+                };
+                format!("{n} {noun}{}", if *n == 1 { "" } else { "s" })
+            })
+            .collect();
+        Some(match parts.as_slice() {
+            [] => format!("nothing that mlfence knows of would settle the {} unknowns", self.unknowns),
+            parts => format!("{} would settle {} of {} unknowns", join(parts), self.settled, self.unknowns),
+        })
+    }
+}
+
+fn join(parts: &[String]) -> String {
+    match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,5 @@
+//! The ways out: what people and machines get to see of a report.
+
+pub mod http;
+pub mod metrics;
+pub mod table;

@@ -1,0 +1,268 @@
+//! Prometheus metrics. Names are a public interface; series are bounded by policies × subscriptions.
+//!
+//! Every sweep renders the whole exposition once. A scrape gets that text, so it is consistent with itself and
+//! costs nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::findings::ledger::{Changes, Finding, Resolution};
+use crate::findings::{Report, Status};
+use crate::inventory::{Code, Inventory, Kind, ResourceId};
+use crate::severity::Severity;
+
+/// What a finished sweep published.
+pub struct View<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// The graph.
+    pub inventory: &'a Inventory,
+    /// Every open finding.
+    pub open: &'a BTreeMap<String, Finding>,
+    /// When the sweep ended; seconds since 1970.
+    pub finished_at: i64,
+}
+
+/// What was sent to Azure during a sweep.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    /// Requests by what they asked for.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Requests that failed, by reason.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Time spent waiting because Azure asked for it.
+    pub throttle_wait: Duration,
+}
+
+/// The counters that live as long as the process.
+pub struct Metrics {
+    requests: IntCounterVec,
+    failures: IntCounterVec,
+    throttle_wait: CounterVec,
+    opened: IntCounter,
+    resolved: IntCounterVec,
+    policy_errors: IntCounterVec,
+    duration: HistogramVec,
+    source_success: BTreeMap<(String, Kind), i64>,
+    bundle: String,
+}
+
+/// Names and labels are constants, so building a metric of them cannot fail; should it ever, the metric is left
+/// out rather than the daemon taken down.
+type Built<T> = Result<T, prometheus::Error>;
+
+impl Metrics {
+    /// The metrics of a process that judges with the bundle of this digest.
+    pub fn new(bundle_digest: &str) -> Built<Self> {
+        let resolved = IntCounterVec::new(
+            Opts::new("mlfence_findings_resolved_total", "Findings that were resolved, by reason."),
+            &["reason"],
+        )?;
+        for reason in [Resolution::Fixed, Resolution::ResourceDeleted, Resolution::PolicyRemoved] {
+            resolved.with_label_values(&[reason.name()]);
+        }
+        let throttle_wait = CounterVec::new(
+            Opts::new("mlfence_azure_throttle_wait_seconds_total", "Seconds spent waiting because Azure throttled."),
+            &[],
+        )?;
+        throttle_wait.with_label_values::<&str>(&[]);
+        Ok(Self {
+            requests: IntCounterVec::new(
+                Opts::new("mlfence_azure_requests_total", "Requests sent to Azure, by what they asked for."),
+                &["source"],
+            )?,
+            failures: IntCounterVec::new(
+                Opts::new("mlfence_azure_request_failures_total", "Requests to Azure that failed, by reason."),
+                &["reason"],
+            )?,
+            throttle_wait,
+            opened: IntCounter::new("mlfence_findings_opened_total", "Findings that were opened.")?,
+            resolved,
+            policy_errors: IntCounterVec::new(
+                Opts::new("mlfence_policy_errors_total", "Evaluations in which a policy failed or broke its contract."),
+                &["policy"],
+            )?,
+            duration: HistogramVec::new(
+                HistogramOpts::new("mlfence_sweep_duration_seconds", "How long the phases of a sweep took.")
+                    .buckets(vec![0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0]),
+                &["phase"],
+            )?,
+            source_success: BTreeMap::new(),
+            bundle: bundle_digest.to_owned(),
+        })
+    }
+
+    /// Notes what was sent to Azure.
+    pub fn traffic(&self, traffic: &Traffic) {
+        for (source, n) in &traffic.requests {
+            self.requests.with_label_values(&[*source]).inc_by(*n);
+        }
+        for (reason, n) in &traffic.failures {
+            self.failures.with_label_values(&[*reason]).inc_by(*n);
+        }
+        self.throttle_wait.with_label_values::<&str>(&[]).inc_by(traffic.throttle_wait.as_secs_f64());
+    }
+
+    /// Notes how long a phase of a sweep took.
+    pub fn phase(&self, phase: &'static str, took: Duration) {
+        self.duration.with_label_values(&[phase]).observe(took.as_secs_f64());
+    }
+
+    /// Notes what a sweep changed.
+    pub fn changes(&self, changes: &Changes) {
+        self.opened.inc_by(changes.opened.len() as u64);
+        for (_, reason) in &changes.resolved {
+            self.resolved.with_label_values(&[reason.name()]).inc();
+        }
+    }
+
+    /// Notes that another bundle judges from now on.
+    pub fn bundle(&mut self, digest: &str) {
+        digest.clone_into(&mut self.bundle);
+    }
+
+    /// The exposition: of the last view, or without the series of a sweep before the first one ended.
+    pub fn render(&mut self, view: Option<&View<'_>>) -> Built<String> {
+        let registry = Registry::new();
+        for collector in self.lasting() {
+            registry.register(collector)?;
+        }
+        let build = IntGaugeVec::new(Opts::new("mlfence_build_info", "The build; always 1."), &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        let bundle = IntGaugeVec::new(
+            Opts::new("mlfence_policy_bundle_info", "The policies in force, by the digest of their bundle; always 1."),
+            &["digest"],
+        )?;
+        bundle.with_label_values(&[self.bundle.as_str()]).set(1);
+        registry.register(Box::new(bundle))?;
+        if let Some(view) = view {
+            self.policy_errors_of(view.report);
+            self.sweep(&registry, view)?;
+            results(&registry, view.report)?;
+            findings(&registry, view.open)?;
+            records(&registry, view.inventory)?;
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+
+    fn lasting(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.requests.clone()),
+            Box::new(self.failures.clone()),
+            Box::new(self.throttle_wait.clone()),
+            Box::new(self.opened.clone()),
+            Box::new(self.resolved.clone()),
+            Box::new(self.policy_errors.clone()),
+            Box::new(self.duration.clone()),
+        ]
+    }
+
+    fn policy_errors_of(&self, report: &Report) {
+        for result in &report.results {
+            if result.reason.as_ref().is_some_and(|reason| reason.code == Code::PolicyError) {
+                self.policy_errors.with_label_values(&[result.policy.as_str()]).inc();
+            }
+        }
+    }
+
+    fn sweep(&mut self, registry: &Registry, view: &View<'_>) -> Built<()> {
+        let last = Gauge::new("mlfence_sweep_last_success_timestamp_seconds", "When the last sweep ended.")?;
+        last.set(view.finished_at as f64);
+        registry.register(Box::new(last))?;
+        let complete = Gauge::new("mlfence_sweep_complete", "1 if the last sweep read everything that it asked for, else 0.")?;
+        complete.set(if view.report.gaps.is_empty() { 1.0 } else { 0.0 });
+        registry.register(Box::new(complete))?;
+        let labels = &["subscription", "source"];
+        let up = IntGaugeVec::new(Opts::new("mlfence_source_up", "1 if the last sweep read this kind of record completely."), labels)?;
+        let success = GaugeVec::new(
+            Opts::new("mlfence_source_last_success_timestamp_seconds", "When this kind of record was last read completely."),
+            labels,
+        )?;
+        let coverage = &view.inventory.coverage;
+        for subscription in coverage.subscriptions() {
+            let scope = ResourceId::subscription_scope(subscription);
+            for kind in Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind)) {
+                let read = coverage.incomplete(kind, &scope).is_none();
+                up.with_label_values(&[subscription, kind.name()]).set(read.into());
+                if read {
+                    self.source_success.insert((subscription.to_owned(), kind), view.finished_at);
+                }
+            }
+        }
+        for ((subscription, kind), at) in &self.source_success {
+            success.with_label_values(&[subscription.as_str(), kind.name()]).set(*at as f64);
+        }
+        registry.register(Box::new(up))?;
+        registry.register(Box::new(success))
+    }
+}
+
+fn results(registry: &Registry, report: &Report) -> Built<()> {
+    let results = IntGaugeVec::new(
+        Opts::new("mlfence_results", "Verdicts of the last sweep, as judged. A gap moves them: alert on mlfence_open_findings."),
+        &["policy", "severity", "status", "subscription"],
+    )?;
+    let unknown = IntGaugeVec::new(
+        Opts::new("mlfence_unknown_results", "Unknown verdicts of the last sweep, by the code of their first reason."),
+        &["code", "subscription"],
+    )?;
+    for result in &report.results {
+        let severity = result.severity.name();
+        // Every status has its series, so that a verdict that goes away falls to 0 instead of vanishing.
+        for status in Status::ALL {
+            let labels = [result.policy.as_str(), severity, status.name(), result.subscription()];
+            results.with_label_values(&labels).add((status == result.status).into());
+        }
+        if let Some(reason) = &result.reason {
+            unknown.with_label_values(&[reason.code.name(), result.subscription()]).inc();
+        }
+    }
+    registry.register(Box::new(results))?;
+    registry.register(Box::new(unknown))
+}
+
+fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> {
+    let gauge = IntGaugeVec::new(
+        Opts::new("mlfence_open_findings", "Findings that are open; stale ones could not be checked by the last sweep."),
+        &["policy", "severity", "subscription", "state"],
+    )?;
+    let oldest = GaugeVec::new(
+        Opts::new("mlfence_oldest_open_finding_timestamp_seconds", "When the oldest open finding was opened."),
+        &["severity"],
+    )?;
+    let mut opened: BTreeMap<Severity, i64> = BTreeMap::new();
+    for finding in open.values() {
+        let subscription = finding.subject.id.subscription().unwrap_or_default();
+        for (state, stale) in [("confirmed", false), ("stale", true)] {
+            let labels = [finding.policy.as_str(), finding.severity.name(), subscription, state];
+            gauge.with_label_values(&labels).add((finding.stale == stale).into());
+        }
+        let at = opened.entry(finding.severity).or_insert(finding.opened_at);
+        *at = (*at).min(finding.opened_at);
+    }
+    for (severity, at) in opened {
+        oldest.with_label_values(&[severity.name()]).set(at as f64);
+    }
+    registry.register(Box::new(gauge))?;
+    registry.register(Box::new(oldest))
+}
+
+fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {
+    let gauge = IntGaugeVec::new(
+        Opts::new("mlfence_inventory_records", "Records that the last sweep read."),
+        &["subscription", "kind"],
+    )?;
+    for ((subscription, kind), n) in &inventory.counts {
+        gauge.with_label_values(&[subscription.as_str(), kind.name()]).set(i64::try_from(*n).unwrap_or(i64::MAX));
+    }
+    registry.register(Box::new(gauge))
+}

@@ -1,0 +1,135 @@
+//! The `cases` of a policy's test file: documents, and what the policy must say of them.
+//!
+//! They are data rather than tests because the gate does more with them than run them: it reads each
+//! document as the real type, and looks for a pass that rests on an empty list.
+
+use std::collections::BTreeMap;
+
+use regorus::Value;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::evaluation::Judgement;
+use crate::facts::{Document, SubjectKind};
+
+/// One document, and what a policy must say of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// What is special about it.
+    pub note: String,
+    /// What the policy must say.
+    pub want: Judgement,
+    /// The keys of the violations that it must find, where the case says so.
+    pub keys: Option<Vec<String>>,
+    /// Lists, such as `cluster.node_subnets.value[].delegations.value`, whose emptiness is legitimate in a pass.
+    pub may_be_empty: Vec<String>,
+    /// The subject document.
+    pub document: Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    note: String,
+    want: String,
+    keys: Option<Vec<String>>,
+    #[serde(default)]
+    may_be_empty: Vec<String>,
+    document: Json,
+}
+
+/// Reads the value of a `cases` rule; each complaint names its case.
+pub(super) fn read(value: &Value, subject: SubjectKind) -> Result<Vec<Case>, Vec<String>> {
+    if *value == Value::Undefined {
+        return Err(vec!["`cases` is undefined; does it refer to a document that does not exist?".to_owned()]);
+    }
+    let written: Result<BTreeMap<String, Json>, _> = serde_json::to_value(value).and_then(serde_json::from_value);
+    let Ok(written) = written else {
+        return Err(vec!["`cases` must be an object from names to cases".to_owned()]);
+    };
+    let mut cases = Vec::new();
+    let mut complaints = Vec::new();
+    for (name, case) in written {
+        match read_one(&name, case, subject) {
+            Ok(case) => cases.push(case),
+            Err(complaint) => complaints.push(format!("case `{name}`: {complaint}")),
+        }
+    }
+    for judgement in Judgement::ALL {
+        if complaints.is_empty() && !cases.iter().any(|case| case.want == judgement) {
+            complaints.push(format!("no case wants `{}`; each policy needs one of each", judgement.name()));
+        }
+    }
+    if complaints.is_empty() { Ok(cases) } else { Err(complaints) }
+}
+
+fn read_one(name: &str, case: Json, subject: SubjectKind) -> Result<Case, String> {
+    let written: Written = serde_json::from_value(case).map_err(|error| error.to_string())?;
+    let Some(want) = Judgement::ALL.into_iter().find(|judgement| judgement.name() == written.want) else {
+        return Err(format!("wants `{}`; use fail, unknown, not_applicable or pass", written.want));
+    };
+    if written.keys.is_some() != (want == Judgement::Fail) {
+        return Err("`keys` belong to a case that wants `fail`, and to no other".to_owned());
+    }
+    let document: Document = serde_json::from_value(written.document.clone())
+        .map_err(|error| format!("its document is not of the published form: {error}"))?;
+    if document.subject.kind != subject {
+        let found = document.subject.kind.name();
+        return Err(format!("its document is of a {found}, but the policy judges {}", subject.name()));
+    }
+    Ok(Case {
+        name: name.to_owned(),
+        note: written.note,
+        want,
+        keys: written.keys,
+        may_be_empty: written.may_be_empty,
+        document: written.document,
+    })
+}
+
+/// The document once for each list in it that is not empty, with that list emptied, and the list's path
+/// (`a.b[].c`, without positions).
+pub(super) fn with_lists_emptied(document: &Json) -> Vec<(String, Json)> {
+    let mut pointers = Vec::new();
+    find_lists(document, &mut String::new(), &mut String::new(), &mut pointers);
+    let mut emptied = Vec::new();
+    for (path, pointer) in pointers {
+        let mut variant = document.clone();
+        if let Some(list) = variant.pointer_mut(&pointer) {
+            *list = Json::Array(Vec::new());
+        }
+        emptied.push((path, variant));
+    }
+    emptied
+}
+
+fn find_lists(value: &Json, path: &mut String, pointer: &mut String, found: &mut Vec<(String, String)>) {
+    let (path_length, pointer_length) = (path.len(), pointer.len());
+    match value {
+        Json::Array(items) if !items.is_empty() => {
+            found.push((path.clone(), pointer.clone()));
+            for (at, item) in items.iter().enumerate() {
+                path.push_str("[]");
+                pointer.push_str(&format!("/{at}"));
+                find_lists(item, path, pointer, found);
+                path.truncate(path_length);
+                pointer.truncate(pointer_length);
+            }
+        }
+        Json::Object(fields) => {
+            for (name, field) in fields {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(name);
+                pointer.push_str(&format!("/{}", name.replace('~', "~0").replace('/', "~1")));
+                find_lists(field, path, pointer, found);
+                path.truncate(path_length);
+                pointer.truncate(pointer_length);
+            }
+        }
+        _ => {}
+    }
+}

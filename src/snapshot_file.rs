@@ -1,0 +1,92 @@
+//! Snapshot files on disk: opened, compressed by their extension, replaced atomically.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::inventory::Snapshot;
+use crate::inventory::snapshot::SnapshotError;
+
+/// Why a snapshot file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotFileError {
+    /// The file could not be opened.
+    #[error("cannot open the snapshot {path}: {source}")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The file is no snapshot that this mlfence reads.
+    #[error("{path}: {source}")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// The line and the reason.
+        source: SnapshotError,
+    },
+    /// The file could not be written; an earlier one of that name is untouched.
+    #[error("cannot write the snapshot {path}: {source}")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    None,
+    Zstd,
+    Gzip,
+}
+
+fn compression(path: &Path) -> Compression {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("zst") => Compression::Zstd,
+        Some("gz") => Compression::Gzip,
+        _ => Compression::None,
+    }
+}
+
+/// Reads a snapshot; `.zst` and `.gz` are unpacked on the way.
+pub fn read(path: &Path) -> Result<Snapshot, SnapshotFileError> {
+    let open = |source| SnapshotFileError::Open { path: path.to_owned(), source };
+    let file = File::open(path).map_err(open)?;
+    let input = BufReader::new(file);
+    let snapshot = match compression(path) {
+        Compression::None => Snapshot::read(input),
+        Compression::Zstd => Snapshot::read(BufReader::new(zstd::Decoder::with_buffer(input).map_err(open)?)),
+        Compression::Gzip => Snapshot::read(BufReader::new(flate2::bufread::MultiGzDecoder::new(input))),
+    };
+    snapshot.map_err(|source| SnapshotFileError::Content { path: path.to_owned(), source })
+}
+
+/// Writes a snapshot beside the place and renames it, so that nobody ever sees half a file.
+pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotFileError> {
+    let failed = |source| SnapshotFileError::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let out = BufWriter::new(temporary.as_file_mut());
+    let written = match compression(path) {
+        Compression::None => snapshot.write(out),
+        Compression::Zstd => zstd::Encoder::new(out, 3)
+            .and_then(|mut encoder| {
+                snapshot.write(&mut encoder)?;
+                encoder.finish()?.flush()
+            }),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+            snapshot.write(&mut encoder).and_then(|()| encoder.finish()?.flush())
+        }
+    };
+    written.and_then(|()| temporary.as_file().sync_all()).map_err(failed)?;
+    // A snapshot describes a network; the temporary file's 0600 would surprise nobody but backup jobs.
+    let permissions = fs::metadata(path).map(|metadata| metadata.permissions());
+    if let Ok(permissions) = permissions {
+        fs::set_permissions(temporary.path(), permissions).map_err(failed)?;
+    }
+    temporary.persist(path).map(drop).map_err(|error| failed(error.error))
+}

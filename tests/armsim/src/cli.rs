@@ -1,0 +1,176 @@
+//! The command line, and the commands behind it.
+
+use armsim::{Estate, Fault, Options, Server, company};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Azure, small enough to test against.
+#[derive(Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a snapshot as if it were Azure, on the loopback interface, until interrupted.
+    Serve(Serve),
+    /// Write one of the estates that come with armsim.
+    Estate {
+        /// Which one.
+        which: Which,
+        /// The snapshot to write: .jsonl, .jsonl.zst or .jsonl.gz.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Write a large estate with known violations, listed beside it in FILE.expected.json.
+    Generate {
+        /// How many workspaces.
+        #[arg(long)]
+        workspaces: u32,
+        /// Same seed, same bytes.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Over how many subscriptions the workspaces are spread; the hub has one more.
+        #[arg(long, default_value_t = 3)]
+        subscriptions: u32,
+        /// The snapshot to write: .jsonl, .jsonl.zst or .jsonl.gz.
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Which {
+    /// Every policy passes for some subject.
+    Healthy,
+    /// A believable company with at least one violation of every policy.
+    Demo,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The snapshot: .jsonl, .jsonl.zst or .jsonl.gz.
+    snapshot: PathBuf,
+    /// The loopback port; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// A scope (subscription, resource group, resource) that answers 403; lists leave it out.
+    #[arg(long, value_name = "ARM-SCOPE")]
+    deny: Vec<String>,
+    /// A subscription that does not exist for the caller.
+    #[arg(long, value_name = "SUBSCRIPTION-ID")]
+    hide: Vec<String>,
+    /// A resource group that is all the caller may read of its subscription.
+    #[arg(long, value_name = "RESOURCE-GROUP-ID")]
+    readable_only: Vec<String>,
+    /// An action refused in a subscription, e.g. ID=Microsoft.Network/networkSecurityGroups/read.
+    #[arg(long, value_name = "SUBSCRIPTION-ID=ACTION", value_parser = denied_action)]
+    deny_action: Vec<(String, String)>,
+    /// Refuse tokens after that time, though they promise an hour.
+    #[arg(long, value_name = "SECONDS")]
+    expire_tokens_after: Option<u64>,
+    /// Items on a page of an ARM list.
+    #[arg(long, default_value_t = Options::default().page_size)]
+    page_size: usize,
+    /// Rows on a page of Resource Graph at most.
+    #[arg(long, default_value_t = Options::default().graph_page_size)]
+    graph_page_size: usize,
+    /// A wait before every answer.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency_ms: u64,
+    /// The next requests to fail, e.g. path=computes,status=429,retry_after=1,times=2.
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+}
+
+fn denied_action(text: &str) -> Result<(String, String), String> {
+    let (subscription, action) = text
+        .split_once('=')
+        .ok_or_else(|| format!("'{text}' is not of the form SUBSCRIPTION-ID=ACTION"))?;
+    Ok((subscription.to_owned(), action.to_owned()))
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    match cli.command {
+        Command::Serve(serve) => tokio::runtime::Runtime::new()?.block_on(serve.run()),
+        Command::Estate {
+            which: Which::Healthy,
+            output,
+        } => Ok(company::healthy().save(output)?),
+        Command::Estate {
+            which: Which::Demo,
+            output,
+        } => {
+            let (estate, expected) = company::demo();
+            write(&estate, &expected, &output)
+        }
+        Command::Generate {
+            workspaces,
+            seed,
+            subscriptions,
+            output,
+        } => {
+            let (estate, expected) = company::generate(&company::Size {
+                workspaces,
+                seed,
+                subscriptions,
+            });
+            write(&estate, &expected, &output)
+        }
+    }
+}
+
+fn write(
+    estate: &Estate,
+    expected: &[company::Expected],
+    output: &Path,
+) -> Result<(), Box<dyn Error>> {
+    estate.save(output)?;
+    let mut sidecar = output.as_os_str().to_owned();
+    sidecar.push(".expected.json");
+    std::fs::write(&sidecar, company::expected_json(expected))?;
+    Ok(())
+}
+
+impl Serve {
+    async fn run(self) -> Result<(), Box<dyn Error>> {
+        let estate = Estate::load(&self.snapshot)?;
+        let options = Options {
+            port: self.port,
+            deny: self.deny,
+            hide: self.hide,
+            readable_only: self.readable_only,
+            deny_actions: self.deny_action,
+            expire_tokens_after: self.expire_tokens_after.map(Duration::from_secs),
+            page_size: self.page_size,
+            graph_page_size: self.graph_page_size,
+            latency: Duration::from_millis(self.latency_ms),
+            fail_next: self.fault,
+            ..Options::default()
+        };
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        let server = Server::start(estate, options).await?;
+        // In the form that a shell can read.
+        let mut out = std::io::stdout();
+        writeln!(out, "ARM_ENDPOINT={}", server.base_url())?;
+        writeln!(out, "IDENTITY_ENDPOINT={}", server.identity_endpoint())?;
+        writeln!(out, "IDENTITY_HEADER={}", armsim::server::SECRET)?;
+        out.flush()?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        server.shutdown().await?;
+        Ok(())
+    }
+}

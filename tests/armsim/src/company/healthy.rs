@@ -1,0 +1,54 @@
+//! The estate in which nothing is wrong.
+
+use super::hub::{Landscape, REGION};
+use super::pattern::{Pattern, Serving};
+use super::{Block, OutboundRule};
+use crate::Estate;
+
+/// The healthy estate: three subscriptions (`connectivity`, `ml-prod`, `ml-dev`), three workspaces.
+///
+/// Each of these policies passes for at least one subject, and none fails:
+///
+/// * `mlw-churn` (W1), endpoint in its own network: an attached v1 AKS compute on a private cluster,
+///   and one that AML created on Kubernetes 1.18.14 with a recorded Docker bridge. AKS-001, AKS-002,
+///   AKS-003 (same network), CNI-002, CNI-004, NET-001, NET-002, NET-003 (the created cluster alone),
+///   ISO-002 where a private control plane is demanded.
+/// * `mlw-fraud` (W2), endpoint in the hub: a v2 Kubernetes compute on a private overlay cluster in
+///   a peered network. AKS-003 (peered), and the others of W1 but NET-003, which does not apply.
+/// * `mlw-vision` (W3), endpoint in its own network: a v1 ACI service there, in a delegated subnet
+///   and the workspace's group, with a public registry outside. ACI-001 to ACI-004.
+pub fn healthy() -> Estate {
+    let mut land = Landscape::new("contoso.example", 0);
+    let (prod, dev) = (land.subscription("ml-prod"), land.subscription("ml-dev"));
+    let workspaces = [
+        (
+            &prod,
+            "churn",
+            10,
+            &[Serving::AksV1, Serving::AksV1Created][..],
+        ),
+        (&prod, "fraud", 20, &[Serving::KubernetesV2][..]),
+        (&dev, "vision", 30, &[Serving::Aci][..]),
+    ];
+    let mut none = Vec::new();
+    for (subscription, name, second, serving) in workspaces {
+        let scope = land
+            .company
+            .group(subscription, &format!("rg-ml-{name}"), REGION);
+        let name = format!("mlw-{name}");
+        let pattern = Pattern {
+            scope: &scope,
+            name: &name,
+            block: Block::wide(second),
+            serving,
+            flaws: &[],
+        };
+        let workspace = pattern.build(&mut land, &mut none);
+        land.company.add(&OutboundRule {
+            workspace,
+            name: "pypi".to_owned(),
+            fqdn: "pypi.org".to_owned(),
+        });
+    }
+    land.finish()
+}

@@ -1,0 +1,226 @@
+//! The HTTP server: listening, dispatch, counting, faults, shutdown.
+//!
+//! What an ARM or Resource Graph call answers is left to [`arm`] and [`graph`].
+
+mod arm;
+mod errors;
+mod faults;
+mod graph;
+mod kql;
+mod options;
+mod paging;
+mod reply;
+mod request;
+mod roles;
+mod shape;
+mod stats;
+mod tokens;
+
+pub use faults::Fault;
+pub use options::{Options, SECRET};
+pub use stats::Stats;
+
+use crate::Estate;
+use crate::world::World;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
+use reply::Reply;
+use request::Request;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long a shutdown waits for answers under way.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// Starts servers.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Serves the estate on the loopback interface, in the caller's runtime. The address is bound
+    /// when this returns.
+    pub async fn start(estate: Estate, options: Options) -> std::io::Result<RunningServer> {
+        let listener =
+            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            world: RwLock::new(Arc::new(World::new(estate, &options))),
+            tokens: Mutex::new(tokens::Tokens::new(options.expire_tokens_after)),
+            faults: Mutex::new(options.fail_next.clone()),
+            stats: Mutex::new(Stats::default()),
+            base_url,
+            options: Mutex::new(options),
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let app = axum::Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&shared));
+        let task = tokio::spawn(async move {
+            let shutdown = async {
+                // A dropped sender, like a sent stop, ends the server.
+                let _ = stopped.await;
+            };
+            axum::serve(listener, app)
+                .with_graceful_shutdown(shutdown)
+                .await
+        });
+        Ok(RunningServer { shared, stop, task })
+    }
+}
+
+/// A server at work; dropping it stops it.
+#[derive(Debug)]
+pub struct RunningServer {
+    shared: Arc<Shared>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl RunningServer {
+    /// The ARM endpoint, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.shared.base_url
+    }
+
+    /// The value of `IDENTITY_ENDPOINT` for a client; `IDENTITY_HEADER` is [`SECRET`].
+    pub fn identity_endpoint(&self) -> String {
+        format!("{}/msi/token", self.shared.base_url)
+    }
+
+    /// What was served so far.
+    pub fn stats(&self) -> Stats {
+        lock(&self.shared.stats).clone()
+    }
+
+    /// Forgets what was served so far.
+    pub fn reset_stats(&self) {
+        *lock(&self.shared.stats) = Stats::default();
+    }
+
+    /// Serves another estate from the next request on; options, tokens and counts stay.
+    pub fn replace_estate(&self, estate: Estate) {
+        let world = Arc::new(World::new(estate, &lock(&self.shared.options)));
+        *self
+            .shared
+            .world
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = world;
+    }
+
+    /// Serves the same estate under other options from the next request on. The port stays, tokens
+    /// and waiting faults too.
+    pub fn replace_options(&self, options: Options) {
+        lock(&self.shared.tokens).set_validity(options.expire_tokens_after);
+        let estate = self.shared.world().estate.clone();
+        *lock(&self.shared.options) = options;
+        self.replace_estate(estate);
+    }
+
+    /// Adds a fault to those that wait for their request.
+    pub fn fail_next(&self, fault: Fault) {
+        lock(&self.shared.faults).push(fault);
+    }
+
+    /// Refuses all tokens handed out so far as expired.
+    pub fn expire_tokens(&self) {
+        lock(&self.shared.tokens).expire_all();
+    }
+
+    /// Stops listening and waits, for a bounded time, for answers under way.
+    pub async fn shutdown(self) -> std::io::Result<()> {
+        let Self { stop, mut task, .. } = self;
+        drop(stop);
+        match tokio::time::timeout(SHUTDOWN_GRACE, &mut task).await {
+            Ok(joined) => joined.map_err(std::io::Error::other)?,
+            Err(_) => {
+                task.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+struct Shared {
+    world: RwLock<Arc<World>>,
+    tokens: Mutex<tokens::Tokens>,
+    faults: Mutex<Vec<Fault>>,
+    stats: Mutex<Stats>,
+    base_url: String,
+    options: Mutex<Options>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+// A handler that panicked leaves nothing half done behind these locks, so poison is ignored.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request = Request::new(&method, &uri, &headers, &body);
+    if request.path.eq_ignore_ascii_case("/_armsim/stats") {
+        return Reply::json(200, &serde_json::json!(*lock(&shared.stats))).into_response(0);
+    }
+    let options = lock(&shared.options).clone();
+    if !options.latency.is_zero() {
+        tokio::time::sleep(options.latency).await;
+    }
+    let reply = shared.reply(&request, &options);
+    let served = lock(&shared.stats).count(reply.kind, reply.status);
+    reply.into_response(served)
+}
+
+impl Shared {
+    fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn reply(&self, request: &Request<'_>, options: &Options) -> Reply {
+        if let Some(fault) = faults::take(&mut lock(&self.faults), request) {
+            return fault.reply(request).kind(request::kind_of(request));
+        }
+        match request.lower_segments().as_slice() {
+            ["msi", "token"] => lock(&self.tokens).managed_identity(request).kind("token"),
+            [_, "oauth2", "v2.0", "token"] => lock(&self.tokens).entra(request).kind("token"),
+            _ => self
+                .authorized(request, options)
+                .kind(request::kind_of(request)),
+        }
+    }
+
+    fn authorized(&self, request: &Request<'_>, options: &Options) -> Reply {
+        if let Err(refused) = lock(&self.tokens).check(request) {
+            return refused;
+        }
+        let world = self.world();
+        let page = paging::Pages {
+            base_url: &self.base_url,
+            size: options.page_size.max(1),
+        };
+        if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {
+            return graph::answer(&world, request, options);
+        }
+        if request.method != Method::GET {
+            return errors::method_not_allowed(request);
+        }
+        arm::answer(&world, request, &page)
+    }
+}

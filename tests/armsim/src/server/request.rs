@@ -1,0 +1,112 @@
+//! One request, taken apart: the path in both cases, the query, the body.
+
+use crate::kinds;
+use axum::http::{HeaderMap, Method, Uri, header};
+use percent_encoding::percent_decode_str;
+
+/// A request as the handlers see it.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a Method,
+    /// The path, unescaped, in the case of the caller.
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+    lower: String,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(
+        method: &'a Method,
+        uri: &Uri,
+        headers: &'a HeaderMap,
+        body: &'a [u8],
+    ) -> Self {
+        let path = percent_decode_str(uri.path())
+            .decode_utf8_lossy()
+            .into_owned();
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+        Self {
+            method,
+            lower: path.to_lowercase(),
+            path,
+            query,
+            headers,
+            body,
+        }
+    }
+
+    /// The path's segments in lower case.
+    pub(super) fn lower_segments(&self) -> Vec<&str> {
+        self.lower.split('/').filter(|s| !s.is_empty()).collect()
+    }
+
+    /// The path's segments in the caller's case.
+    pub(super) fn segments(&self) -> Vec<&str> {
+        self.path.split('/').filter(|s| !s.is_empty()).collect()
+    }
+
+    /// A query parameter; its name in any case.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Whether the body claims that media type, whatever its parameters.
+    pub(super) fn has_content_type(&self, media_type: &str) -> bool {
+        self.header(header::CONTENT_TYPE.as_str())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// Lower-case path and query, for matching faults.
+    pub(super) fn line(&self) -> String {
+        let query: Vec<String> = self
+            .query
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        format!("{}?{}", self.lower, query.join("&").to_lowercase())
+    }
+}
+
+/// What the request asks for, as the statistics name it.
+pub(super) fn kind_of(request: &Request<'_>) -> &'static str {
+    let segments = request.lower_segments();
+    match segments.as_slice() {
+        ["subscriptions"] | ["subscriptions", _] => return "subscriptions",
+        ["subscriptions", _, "resourcegroups"] | ["subscriptions", _, "resourcegroups", _] => {
+            return "resource_groups";
+        }
+        ["subscriptions", _, "locations"] => return "locations",
+        ["msi", "token"] | [_, "oauth2", "v2.0", "token"] => return "token",
+        ["providers", "microsoft.resourcegraph", "resources"] => return "resource_graph",
+        _ => {}
+    }
+    let Some(at) = segments.iter().rposition(|s| *s == "providers") else {
+        return "other";
+    };
+    let Some((namespace, rest)) = segments[at + 1..].split_first() else {
+        return "other";
+    };
+    let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
+    match format!("{namespace}/{}", types.join("/")).as_str() {
+        "microsoft.authorization/permissions" => "permissions",
+        "microsoft.network/virtualnetworks/subnets" => "subnets",
+        "microsoft.network/locations/servicetags" => "service_tags",
+        of if rest.is_empty() => {
+            debug_assert!(of.ends_with('/'), "a namespace alone names no type");
+            "providers"
+        }
+        of => kinds::by_type(of).map_or("other", |kind| kind.name),
+    }
+}

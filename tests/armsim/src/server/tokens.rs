@@ -1,0 +1,197 @@
+//! The token endpoints, and what becomes of their tokens.
+//!
+//! App Service's managed identity endpoint (`IDENTITY_ENDPOINT`, secret in `X-IDENTITY-HEADER`,
+//! `expires_on` a string of Unix seconds) and Entra's client credentials grant. Tokens are opaque.
+
+use super::errors;
+use super::options::SECRET;
+use super::reply::Reply;
+use super::request::Request;
+use axum::http::Method;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The lifetime that the answers promise.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// All tokens handed out, and when ARM stops taking them.
+pub(super) struct Tokens {
+    valid_for: Duration,
+    issued: HashMap<String, SystemTime>,
+}
+
+impl Tokens {
+    pub(super) fn new(valid_for: Option<Duration>) -> Self {
+        Self {
+            valid_for: valid_for.unwrap_or(LIFETIME),
+            issued: HashMap::new(),
+        }
+    }
+
+    /// How long ARM takes tokens that are handed out from now on.
+    pub(super) fn set_validity(&mut self, valid_for: Option<Duration>) {
+        self.valid_for = valid_for.unwrap_or(LIFETIME);
+    }
+
+    pub(super) fn expire_all(&mut self) {
+        self.issued.values_mut().for_each(|end| *end = UNIX_EPOCH);
+    }
+
+    fn issue(&mut self) -> (String, SystemTime) {
+        let now = SystemTime::now();
+        let token = format!("armsim-token-{}", self.issued.len() + 1);
+        self.issued.insert(token.clone(), now + self.valid_for);
+        (token, now + LIFETIME)
+    }
+
+    /// `GET /msi/token?api-version=2019-08-01&resource=…`
+    pub(super) fn managed_identity(&mut self, request: &Request<'_>) -> Reply {
+        let refuse = |status: u16, message: &str| {
+            Reply::json(status, &json!({"statusCode": status, "message": message}))
+        };
+        if request.method != Method::GET {
+            return errors::method_not_allowed(request);
+        }
+        if request.header("x-identity-header") != Some(SECRET) {
+            return refuse(401, "the X-IDENTITY-HEADER is missing or wrong");
+        }
+        if request.parameter("api-version") != Some("2019-08-01") {
+            return refuse(400, "the api-version is missing or not supported");
+        }
+        let Some(resource) = request.parameter("resource") else {
+            return refuse(400, "the resource parameter is missing");
+        };
+        let (token, end) = self.issue();
+        let mut body = json!({
+            "access_token": token, "token_type": "Bearer", "resource": resource,
+            "expires_on": seconds(end).to_string(),
+        });
+        if let Some(client) = request.parameter("client_id") {
+            body["client_id"] = Value::from(client);
+        }
+        Reply::json(200, &body)
+    }
+
+    /// `POST /{tenant}/oauth2/v2.0/token`
+    pub(super) fn entra(&mut self, request: &Request<'_>) -> Reply {
+        if *request.method != Method::POST {
+            return errors::method_not_allowed(request);
+        }
+        let form: HashMap<String, String> =
+            form_urlencoded::parse(request.body).into_owned().collect();
+        let field = |name: &str| form.get(name).map(String::as_str);
+        if field("grant_type") != Some("client_credentials") {
+            return entra_error(
+                400,
+                "unsupported_grant_type",
+                70003,
+                "The grant type is not supported.",
+            );
+        }
+        if field("client_id").is_none() || field("scope").is_none() {
+            return entra_error(
+                400,
+                "invalid_request",
+                900_144,
+                "The request body must contain client_id and scope.",
+            );
+        }
+        match (field("client_secret"), field("client_assertion")) {
+            (Some(SECRET), _) => {}
+            (None, Some(assertion)) if !assertion.is_empty() => {}
+            (None, None) => {
+                let message = "The request body must contain client_assertion or client_secret.";
+                return entra_error(401, "invalid_client", 7_000_218, message);
+            }
+            _ => {
+                return entra_error(
+                    401,
+                    "invalid_client",
+                    7_000_215,
+                    "Invalid client secret provided.",
+                );
+            }
+        }
+        let (token, _) = self.issue();
+        let lifetime = LIFETIME.as_secs();
+        Reply::json(
+            200,
+            &json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}),
+        )
+    }
+
+    /// Whether ARM lets the request in.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Reply> {
+        let header = request
+            .header("authorization")
+            .ok_or_else(errors::authentication_failed)?;
+        let token = match header.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            _ => return Err(errors::authentication_failed()),
+        };
+        let end = *self.issued.get(token).ok_or_else(errors::invalid_token)?;
+        let now = SystemTime::now();
+        if end <= now {
+            return Err(errors::expired_token(&american(end), &american(now)));
+        }
+        Ok(())
+    }
+}
+
+fn entra_error(status: u16, error: &str, code: u64, message: &str) -> Reply {
+    let trace = "00000000-0000-4000-8000-000000000000";
+    Reply::json(
+        status,
+        &json!({"error": error, "error_description": format!("AADSTS{code}: {message} Trace ID: {trace}"),
+            "error_codes": [code], "trace_id": trace, "correlation_id": trace}),
+    )
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// `11/24/2025 11:31:00 PM`, the form of the message of ExpiredAuthenticationToken.
+fn american(time: SystemTime) -> String {
+    let total = seconds(time);
+    let (days, of_day) = (total / 86_400, total % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    let half = if hour < 12 { "AM" } else { "PM" };
+    let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
+    format!("{month}/{day}/{year} {hour}:{minute:02}:{second:02} {half}")
+}
+
+/// Days since 1970 as year, month and day (Howard Hinnant's `civil_from_days`, for days not before 1970).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_azure_writes_them() {
+        assert_eq!(
+            american(UNIX_EPOCH + Duration::from_secs(1_764_027_060)),
+            "11/24/2025 11:31:00 PM"
+        );
+        assert_eq!(american(UNIX_EPOCH), "1/1/1970 12:00:00 AM");
+    }
+}
