@@ -240,6 +240,8 @@ impl Daemon {
                 return Ok(());
             }
         }
+        // A subscription that the new scope leaves out is no gap; one that vanished meanwhile stays stale in the ledger.
+        self.seen.clear();
         self.metrics.bundle(setup.bundle.digest());
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");

@@ -173,12 +173,20 @@ fn write_wrapped(out: &mut String, head: &str, indent: usize, text: &str, layout
     let width = layout.width.saturating_sub(indent).max(30);
     let mut head = if head.is_empty() { " ".repeat(indent) } else { head.to_owned() };
     for line in text.lines() {
-        for line in textwrap::wrap(line, width) {
+        for line in textwrap::wrap(line, options(width)) {
             writeln!(out, "{head}{line}")?;
             head = " ".repeat(indent);
         }
     }
     Ok(())
+}
+
+/// Ids and commands are broken at blanks only, so that they can be copied.
+fn options(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false)
 }
 
 fn paint(text: &str, code: &str, layout: Layout) -> String {

@@ -348,7 +348,7 @@ fn admit(files: &[Parsed], at: usize, metadata: Metadata) -> Result<(Policy, Eng
             let (line, message) = located(&test.file.path, &error);
             problems.push(test.problem(line.or(cases_line), message));
         }
-        Ok(value) => match cases::read(&value, policy.metadata.subject) {
+        Ok(value) => match cases::read(&value, policy.metadata.subject, may_not_apply(file)) {
             Err(complaints) => {
                 problems.extend(complaints.into_iter().map(|message| test.problem(cases_line, message)));
             }
@@ -363,6 +363,11 @@ fn admit(files: &[Parsed], at: usize, metadata: Metadata) -> Result<(Policy, Eng
     // A fresh engine: what the gate evaluated does not travel into every evaluator.
     engine.set_input(Value::new_object());
     if problems.is_empty() { Ok((policy, engine)) } else { Err(problems) }
+}
+
+/// Whether the policy can say `applies := false` at all; some apply to every subject of their kind.
+fn may_not_apply(file: &Parsed) -> bool {
+    file.outline.rules.iter().any(|rule| rule.path == ["applies"] && !rule.only_true)
 }
 
 fn test_of<'a>(files: &'a [Parsed], package: &str) -> Option<&'a Parsed> {
@@ -393,7 +398,7 @@ fn data_path(target: &Target) -> Option<&Vec<String>> {
     match target {
         Target::Data { path }
         | Target::Call { callee: Callee::Data(path), .. }
-        | Target::Replaced { replaced: Callee::Data(path), .. } => Some(path),
+        | Target::Replaced { replaced: Some(Callee::Data(path)), .. } => Some(path),
         Target::Input { .. } | Target::Name { .. } | Target::Call { .. } | Target::Replaced { .. } => None,
     }
 }

@@ -40,8 +40,9 @@ struct Written {
     document: Json,
 }
 
-/// Reads the value of a `cases` rule; each complaint names its case.
-pub(super) fn read(value: &Value, subject: SubjectKind) -> Result<Vec<Case>, Vec<String>> {
+/// Reads the value of a `cases` rule; each complaint names its case. A policy that may not apply needs a case
+/// to which it does not.
+pub(super) fn read(value: &Value, subject: SubjectKind, may_not_apply: bool) -> Result<Vec<Case>, Vec<String>> {
     if *value == Value::Undefined {
         return Err(vec!["`cases` is undefined; does it refer to a document that does not exist?".to_owned()]);
     }
@@ -58,6 +59,9 @@ pub(super) fn read(value: &Value, subject: SubjectKind) -> Result<Vec<Case>, Vec
         }
     }
     for judgement in Judgement::ALL {
+        if judgement == Judgement::NotApplicable && !may_not_apply {
+            continue;
+        }
         if complaints.is_empty() && !cases.iter().any(|case| case.want == judgement) {
             complaints.push(format!("no case wants `{}`; each policy needs one of each", judgement.name()));
         }

@@ -68,7 +68,13 @@ impl Graph<'_> {
                     if let Target::Replaced { replaced, by } = &reference.target {
                         let by: BTreeSet<Node> =
                             by.iter().flat_map(|target| self.targets(file, reference.line, target)).collect();
-                        for replaced in self.replaced(file, replaced) {
+                        if matches!(file.role, Role::Policy | Role::Library) {
+                            // Beside `some … in` the engine silently ignores it.
+                            let message = "`with` belongs into tests; give a function an argument instead";
+                            self.problems.push(file.problem(reference.line, message));
+                        }
+                        let replaced = replaced.as_ref().map(|replaced| self.replaced(file, replaced));
+                        for replaced in replaced.into_iter().flatten() {
                             self.edges.entry(replaced).or_default().extend(by.iter().cloned());
                         }
                     }

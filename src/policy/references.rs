@@ -32,6 +32,8 @@ pub(super) struct Definition {
     pub(super) references: Vec<Reference>,
     /// What its head would be undefined with, if that is undefined; see [`Head`].
     pub(super) head: Vec<Head>,
+    /// Whether its value, where it has one, is always `true`.
+    pub(super) only_true: bool,
 }
 
 /// A part of a rule's head that may be undefined. Where the body loops, the engine then silently drops what
@@ -59,8 +61,8 @@ pub(super) enum Target {
     Name { name: String },
     /// A call of a function, by the path as written after resolving imports.
     Call { callee: Callee, arguments: usize, format: Option<String> },
-    /// `with` replaces `replaced` by what `by` refer to.
-    Replaced { replaced: Callee, by: Vec<Target> },
+    /// `with` replaces a rule or function, or some of `input`, by what `by` refer to.
+    Replaced { replaced: Option<Callee>, by: Vec<Target> },
 }
 
 /// A function, or what `with` replaces.
@@ -115,12 +117,14 @@ pub(super) fn outline(module: &Module) -> Result<Outline, Complaint> {
 fn definition(rule: &Rule, aliases: &BTreeMap<String, Vec<String>>) -> Result<Definition, Complaint> {
     let mut visitor = Visitor { aliases, references: Vec::new() };
     let mut fragile = Vec::new();
+    let mut only_true = false;
     let (refr, arguments, at) = match rule {
         Rule::Spec { span, head, bodies } => {
             let (refr, arguments) = visitor.head(head);
             for body in bodies {
                 visitor.body(body);
             }
+            only_true = is_only_true(head, bodies);
             if arguments.is_none() && bodies.iter().any(|body| !body.query.stmts.is_empty()) {
                 fragile_head(head, bodies, &mut fragile);
             }
@@ -138,7 +142,16 @@ fn definition(rule: &Rule, aliases: &BTreeMap<String, Vec<String>>) -> Result<De
         return Err((at, "a rule must begin with a name".to_owned()));
     }
     visitor.indices(refr);
-    Ok(Definition { path, line: at, arguments, references: visitor.references, head: fragile })
+    Ok(Definition { path, line: at, arguments, references: visitor.references, head: fragile, only_true })
+}
+
+fn is_only_true(head: &RuleHead, bodies: &[RuleBody]) -> bool {
+    let RuleHead::Compr { assign, .. } = head else { return false };
+    let assigns = bodies.iter().filter_map(|body| body.assign.as_ref()).chain(assign);
+    let is_true = |assign: &RuleAssign| {
+        matches!(assign.value.as_ref(), Expr::Bool { value, .. } if value.as_bool().is_ok_and(|value| *value))
+    };
+    assigns.into_iter().all(is_true)
 }
 
 fn fragile_head(head: &RuleHead, bodies: &[RuleBody], fragile: &mut Vec<Head>) {
@@ -263,9 +276,8 @@ impl Visitor<'_> {
                 let by = inner.references.iter().map(|reference| reference.target.clone()).collect();
                 self.references.append(&mut inner.references);
                 self.indices(&with.refr);
-                if let Some(replaced) = self.callee(&with.refr) {
-                    self.note(&with.span, Target::Replaced { replaced, by });
-                }
+                let replaced = self.callee(&with.refr);
+                self.note(&with.span, Target::Replaced { replaced, by });
             }
         }
     }

@@ -14,8 +14,33 @@ macro_rules! shipped {
 }
 
 shipped! {
+    "azure/aci/registry_outside_vnet.rego",
+    "azure/aci/registry_outside_vnet_test.rego",
+    "azure/aci/subnet_delegated.rego",
+    "azure/aci/subnet_delegated_test.rego",
+    "azure/aci/vnet_in_workspace_group.rego",
+    "azure/aci/vnet_in_workspace_group_test.rego",
+    "azure/aci/vnet_of_workspace_endpoint.rego",
+    "azure/aci/vnet_of_workspace_endpoint_test.rego",
+    "azure/aks/endpoint_in_cluster_vnet.rego",
+    "azure/aks/endpoint_in_cluster_vnet_test.rego",
+    "azure/aks/no_public_fqdn.rego",
+    "azure/aks/no_public_fqdn_test.rego",
     "azure/aks/region_matches_workspace.rego",
     "azure/aks/region_matches_workspace_test.rego",
+    "azure/cni/node_subnet_not_delegated.rego",
+    "azure/cni/node_subnet_not_delegated_test.rego",
+    "azure/cni/reserved_ranges_unused.rego",
+    "azure/cni/reserved_ranges_unused_test.rego",
+    "azure/iso/private_control_plane.rego",
+    "azure/iso/private_control_plane_test.rego",
+    "azure/net/dns_service_ip_in_service_cidr.rego",
+    "azure/net/dns_service_ip_in_service_cidr_test.rego",
+    "azure/net/docker_bridge_clear.rego",
+    "azure/net/docker_bridge_clear_test.rego",
+    "azure/net/service_cidr_clear_of_subnets.rego",
+    "azure/net/service_cidr_clear_of_subnets_test.rego",
+    "lib/overlaps.rego",
     "testing/documents.rego",
 }
 

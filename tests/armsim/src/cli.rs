@@ -1,5 +1,6 @@
 //! The command line, and the commands behind it.
 
+use armsim::arm_id::ArmId;
 use armsim::{Estate, Fault, Options, Server, company};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::error::Error;
@@ -61,13 +62,13 @@ struct Serve {
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// A scope (subscription, resource group, resource) that answers 403; lists leave it out.
-    #[arg(long, value_name = "ARM-SCOPE")]
+    #[arg(long, value_name = "ARM-SCOPE", value_parser = scope)]
     deny: Vec<String>,
     /// A subscription that does not exist for the caller.
     #[arg(long, value_name = "SUBSCRIPTION-ID")]
     hide: Vec<String>,
     /// A resource group that is all the caller may read of its subscription.
-    #[arg(long, value_name = "RESOURCE-GROUP-ID")]
+    #[arg(long, value_name = "RESOURCE-GROUP-ID", value_parser = group)]
     readable_only: Vec<String>,
     /// An action refused in a subscription, e.g. ID=Microsoft.Network/networkSecurityGroups/read.
     #[arg(long, value_name = "SUBSCRIPTION-ID=ACTION", value_parser = denied_action)]
@@ -87,6 +88,22 @@ struct Serve {
     /// The next requests to fail, e.g. path=computes,status=429,retry_after=1,times=2.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
+}
+
+/// A scope that means nothing would silently deny nothing.
+fn scope(text: &str) -> Result<String, String> {
+    match ArmId::new(text).subscription() {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!("'{text}' is not an ARM id below /subscriptions")),
+    }
+}
+
+fn group(text: &str) -> Result<String, String> {
+    let id = ArmId::new(text);
+    match id.resource_group_id() {
+        Some(group) if group == id => Ok(text.to_owned()),
+        _ => Err(format!("'{text}' is not the id of a resource group")),
+    }
 }
 
 fn denied_action(text: &str) -> Result<(String, String), String> {

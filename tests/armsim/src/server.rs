@@ -1,6 +1,7 @@
 //! The HTTP server: listening, dispatch, counting, faults, shutdown.
 //!
-//! What an ARM or Resource Graph call answers is left to [`arm`] and [`graph`].
+//! What an ARM or Resource Graph call answers is left to the modules `arm` and
+//! `graph`.
 
 mod arm;
 mod errors;

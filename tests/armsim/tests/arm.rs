@@ -3,7 +3,7 @@
 mod support;
 
 use armsim::{Options, company};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Azure, ids_of, serve, subscription};
 
 const WORKSPACES: &str = "Microsoft.MachineLearningServices/workspaces";
@@ -227,6 +227,46 @@ async fn role_assignments_come_from_above_and_below() {
     assert!(!all.iter().any(|scope| scope.contains(&dev)));
     let above = scopes(&azure.all(&format!("{list}&$filter=atScope()")).await);
     assert_eq!(above.len(), 2, "{above:?}");
+}
+
+#[tokio::test]
+async fn role_assignments_can_be_filtered_by_principal() {
+    let mut estate = company::healthy();
+    let prod = subscription(&estate, "ml-prod");
+    let scope = format!("/subscriptions/{prod}");
+    let assignment = estate
+        .records
+        .iter()
+        .find(|record| record["properties"]["scope"] == "/")
+        .expect("there is an assignment at the root");
+    let (principal, id) = (
+        assignment["properties"]["principalId"].clone(),
+        assignment["id"].clone(),
+    );
+    // What only Azure knows: a member of the group that has the assignment.
+    estate.answers.push(json!({
+        "question": "assigned_to", "principal": "a-member", "scope": scope, "assignments": [id],
+    }));
+    let azure = serve(estate, Options::default()).await;
+    let list = format!(
+        "{scope}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter="
+    );
+    let only = [id.as_str().expect("the id is text")];
+    let principal = principal.as_str().expect("the principal is text");
+    for filter in [
+        format!("principalId%20eq%20'{principal}'"),
+        format!("assignedTo('{principal}')"),
+        "assignedTo('a-member')".to_owned(),
+    ] {
+        assert_eq!(
+            azure.get(&format!("{list}{filter}")).await.ids(),
+            only,
+            "{filter}"
+        );
+    }
+    let nobody = azure.get(&format!("{list}assignedTo('nobody')")).await;
+    assert_eq!((nobody.status, nobody.ids().len()), (200, 0));
+    assert_eq!(azure.get(&format!("{list}nonsense")).await.status, 400);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What all estates here share: the tenant with its management groups and roles, and the hub
 //! networks of the connectivity subscription, to which spokes are peered.
 
-use super::network::{RouteTable, Subnet, Vnet};
+use super::network::{NatGateway, PublicIp, RouteTable, Subnet, Vnet};
 use super::{
     Block, Company, DnsZone, Nsg, PrivateEndpoint, Resource, Role, RoleAssignment, Rule, Scope,
     definitions, service_tags,
@@ -91,12 +91,25 @@ impl Landscape {
                 route("private", "10.0.0.0/8", "VnetLocal"),
             ],
         };
+        let address = PublicIp {
+            scope: scope.clone(),
+            name: format!("pip-nat-{name}"),
+            location: REGION.to_owned(),
+            address: format!("20.86.100.{}", self.hubs.len() + 1),
+            used_by: None,
+        };
+        let nat = NatGateway {
+            scope: scope.clone(),
+            name: format!("nat-{name}"),
+            public_ip: address.id(),
+        };
         let mut vnet = Vnet::new(scope, &name, HUB);
         vnet.subnets = vec![
             Subnet::new("AzureFirewallSubnet", HUB.part(26, 0)),
             Subnet::new("GatewaySubnet", HUB.part(27, 2)),
             Subnet {
                 route_table: Some(routes.id()),
+                nat_gateway: Some(nat.id()),
                 ..Subnet::new("snet-dns", HUB.part(24, 1))
             },
             Subnet {
@@ -106,6 +119,8 @@ impl Landscape {
         ];
         self.company.add(&nsg);
         self.company.add(&routes);
+        self.company.add(&address);
+        self.company.add(&nat);
         self.linked.push(vnet.id());
         self.hubs.push(Hub {
             vnet,

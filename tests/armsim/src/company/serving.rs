@@ -78,7 +78,11 @@ impl Resource for AciService {
         };
         let public = group.subnet.is_none();
         let fqdn = format!("{}.{}.azurecontainer.io", group.name, group.scope.location);
-        let host = if public { &fqdn } else { &group.address };
+        let host = if public {
+            fqdn.clone()
+        } else {
+            format!("{}:80", group.address)
+        };
         let properties = json!({
             "computeType": "ACI", "deploymentType": "HttpRealtimeEndpoint", "location": group.scope.location,
             "scoringUri": format!("http://{host}/score"), "swaggerUri": format!("http://{host}/swagger.json"),

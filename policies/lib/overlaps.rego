@@ -1,0 +1,22 @@
+# What policies say of two address ranges that overlap.
+package lib.overlaps
+
+_uses := {
+	"service_cidr": "the service range",
+	"pod_cidr": "the pod range",
+	"vnet": "the VNet range",
+	"subnet": "the subnet range",
+}
+
+# Tells overlaps apart: what overlaps, where it is set, and both ranges.
+key(overlap) := concat(" ", [overlap.what, _place(overlap), overlap.range, overlap.overlaps])
+
+# The overlap in words.
+message(overlap) := sprintf("%s %s overlaps %s", [_uses[overlap.what], overlap.range, overlap.overlaps])
+
+# The overlap as evidence.
+evidence(overlap) := {"what": overlap.what, "range": overlap.range, "set_on": _place(overlap), "overlaps": overlap.overlaps}
+
+_place(overlap) := overlap.resource if overlap.resource != null
+
+_place(overlap) := "cluster" if overlap.resource == null
