@@ -44,6 +44,8 @@ mod fake {
         Cut(&'static str),
         /// Never answers.
         Hang,
+        /// Sends without end.
+        Flood,
     }
 
     impl Reply {
@@ -57,7 +59,15 @@ mod fake {
     pub(crate) struct Fake {
         pub(crate) base: String,
         calls: Arc<Mutex<Vec<Call>>>,
+        under_way: Arc<Mutex<UnderWay>>,
         task: tokio::task::JoinHandle<()>,
+    }
+
+    /// Requests that are being answered, and the most at any time.
+    #[derive(Default)]
+    struct UnderWay {
+        now: usize,
+        most: usize,
     }
 
     impl Fake {
@@ -66,17 +76,23 @@ mod fake {
             let base = format!("http://{}", listener.local_addr().expect("an address"));
             let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
             let script: Arc<Script> = Arc::new(Box::new(script));
-            let (seen, at) = (calls.clone(), base.clone());
+            let under_way: Arc<Mutex<UnderWay>> = Arc::default();
+            let (seen, at, count) = (calls.clone(), base.clone(), under_way.clone());
             let task = tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, seen.clone(), script.clone(), at.clone()));
+                    tokio::spawn(serve(stream, seen.clone(), script.clone(), at.clone(), count.clone()));
                 }
             });
-            Self { base, calls, task }
+            Self { base, calls, under_way, task }
         }
 
         pub(crate) fn calls(&self) -> Vec<Call> {
             self.calls.lock().expect("no panic").clone()
+        }
+
+        /// The most requests that were under way at any time.
+        pub(crate) fn most_under_way(&self) -> usize {
+            self.under_way.lock().expect("no panic").most
         }
     }
 
@@ -86,7 +102,13 @@ mod fake {
         }
     }
 
-    async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Call>>>, script: Arc<Script>, base: String) {
+    async fn serve(
+        mut stream: TcpStream,
+        seen: Arc<Mutex<Vec<Call>>>,
+        script: Arc<Script>,
+        base: String,
+        under_way: Arc<Mutex<UnderWay>>,
+    ) {
         let Some(mut call) = read(&mut stream, base).await else { return };
         {
             let mut seen = seen.lock().expect("no panic");
@@ -94,11 +116,28 @@ mod fake {
                 seen.iter().filter(|old| (&old.method, &old.path) == (&call.method, &call.path)).count();
             seen.push(call.clone());
         }
+        {
+            let mut count = under_way.lock().expect("no panic");
+            count.now += 1;
+            count.most = count.most.max(count.now);
+        }
+        // Lets others arrive; the count falls before the answer leaves, so that it never overstates.
+        tokio::task::yield_now().await;
+        under_way.lock().expect("no panic").now -= 1;
         let (status, headers, body, promised) = match script(&call) {
             Reply::Json(status, headers, body) => (status, headers, body.to_string(), None),
             Reply::Text(status, headers, body) => (status, headers, body.to_owned(), None),
             Reply::Cut(body) => (200, Vec::new(), body.to_owned(), Some(body.len() + 100)),
             Reply::Hang => return std::future::pending().await,
+            Reply::Flood => {
+                let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+                let mut sent = stream.write_all(head).await;
+                let spaces = vec![b' '; 1 << 20];
+                while sent.is_ok() {
+                    sent = stream.write_all(&spaces).await;
+                }
+                return;
+            }
         };
         let mut head = format!(
             "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n",
@@ -879,6 +918,122 @@ async fn part_of_the_subscriptions_is_a_gap_above_all() {
     let snapshot = collect(&fake).await;
     assert_eq!(gaps(&snapshot), [gap(Kind::Subscriptions, "/", GapReason::Timeout, "ServerTimeout: Words")]);
     assert_eq!(of_kind(&snapshot, Kind::Workspaces).len(), 3);
+}
+
+#[tokio::test]
+async fn an_endless_answer_and_a_silent_sign_in_are_given_up() {
+    let fake = Fake::start(|call| match call.path.ends_with("/denyAssignments") && call.path.contains(S1) {
+        true => Reply::Flood,
+        false => healthy(call),
+    })
+    .await;
+    let expected =
+        gap(Kind::DenyAssignments, &scope(S1), GapReason::Malformed, "an answer is longer than 64 MiB");
+    assert_eq!(gaps(&collect(&fake).await), [expected]);
+
+    let silent = Fake::start(|_| Reply::Hang).await;
+    let (mut config, _file) = config(&silent.base);
+    config.collection.request_timeout = Duration::from_secs(1);
+    let message = sweep(&config, &[]).await.expect_err("no token").to_string();
+    assert!(message.starts_with("cannot sign in to Azure: no answer within 1s; check"), "{message}");
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_configured() {
+    let fake = Fake::start(healthy).await;
+    let (mut config, _file) = config(&fake.base);
+    config.collection.concurrency = 2;
+    assert_eq!(gaps(&sweep(&config, &[]).await.expect("a sweep").snapshot), []);
+    assert!((1..=2).contains(&fake.most_under_way()), "{}", fake.most_under_way());
+}
+
+/// A token bucket of 15 reads, refilled once a second: ARM's in small. Many more lists than it holds must come
+/// through, although no request is sent more than five times.
+#[tokio::test]
+async fn a_storm_of_throttling_is_weathered() {
+    let bucket = std::sync::Mutex::new((std::time::Instant::now(), 15u32));
+    let fake = Fake::start(move |call| {
+        if asks_for(call, "microsoft.machinelearningservices/workspaces") {
+            let rows = (0..28).map(|number| {
+                let id = workspace(S1, &format!("ws{number}"));
+                json!({"id": id, "type": "microsoft.machinelearningservices/workspaces", "subscriptionId": S1})
+            });
+            return graph(call, rows.collect());
+        }
+        if call.path.contains("/workspaces/") {
+            let mut bucket = bucket.lock().expect("no panic");
+            if bucket.0.elapsed() >= Duration::from_secs(1) {
+                *bucket = (std::time::Instant::now(), 15);
+            }
+            if bucket.1 == 0 {
+                let body = json!({"error": {"code": "SubscriptionRequestsThrottled"}});
+                return Reply::Json(429, vec![("retry-after", "1".into())], body);
+            }
+            bucket.1 -= 1;
+        }
+        healthy(call)
+    })
+    .await;
+    let (config, _file) = config(&fake.base);
+    let collected = sweep(&config, &[]).await.expect("a sweep");
+    assert_eq!(gaps(&collected.snapshot), []);
+    assert_eq!(of_kind(&collected.snapshot, Kind::Computes).len(), 28);
+    assert!(collected.numbers.throttle_wait > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_workload_identity_signs_in_at_the_configured_authority() {
+    let fake = Fake::start(healthy).await;
+    let (config, file) = config(&fake.base);
+    let credential = Credential::WorkloadIdentity {
+        client_id: Some("client".into()),
+        tenant_id: Some("00000000-0000-0000-0000-0000000000bb".into()),
+        token_file: Some(file.path().to_owned()),
+    };
+    let config = Config { credential, ..config };
+    assert_eq!(gaps(&sweep(&config, &[]).await.expect("a sweep").snapshot), []);
+    let first = fake.calls().remove(0);
+    assert_eq!(first.path, "/00000000-0000-0000-0000-0000000000bb/oauth2/v2.0/token");
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_hold_paths_and_no_secrets() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let fake = Fake::start(|call| match call.path.ends_with("/services") {
+        true => authorization_failed("x/read", "/"),
+        false => healthy(call),
+    })
+    .await;
+    collect(&fake).await;
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
+    for expected in ["asked Azure", "/ws-a/services", "status=403", "read the estate"] {
+        assert!(text.contains(expected), "{expected} is missing in {text}");
+    }
+    for secret in ["TOKEN0", SECRET, "jane@contoso.com", "uthorization: ", "order by id"] {
+        assert!(!text.contains(secret), "{secret} was logged");
+    }
 }
 
 /// Runs one test of this file in a process of its own, for what hangs on environment variables.

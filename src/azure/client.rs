@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use url::Url;
 
@@ -120,10 +120,7 @@ impl Session<'_> {
         let mut renewed = false;
         let mut tries = 0;
         loop {
-            self.pass_gate(&bucket).await?;
-            let Ok(Ok(permit)) = timeout_at(self.deadline, self.arm.permits.acquire()).await else {
-                return Err(self.late());
-            };
+            let permit = self.admission(&bucket).await?;
             let token = self.token_or_failure(None).await?;
             tries += 1;
             *self.locked().requests.entry(of).or_default() += 1;
@@ -197,9 +194,11 @@ impl Session<'_> {
             Err(error) => return (None, broken(&error)),
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        if request.body().is_some()
-            && let Some(reset) = retry::quota_resets_after(&headers)
-        {
+        let reset = match request.body() {
+            Some(_) => retry::quota_resets_after(&headers),
+            None => retry::reads_refill_after(&headers, self.arm.collection.concurrency),
+        };
+        if let Some(reset) = reset {
             self.close_gate(bucket, Instant::now() + reset.min(retry::LONGEST_RETRY_AFTER));
         }
         let mut body = Vec::new();
@@ -253,11 +252,17 @@ impl Session<'_> {
         got.map(|(token, _)| token)
     }
 
-    async fn pass_gate(&self, bucket: &str) -> Result<(), Failure> {
+    /// Waits for a place among the requests under way and for the rate limit's gate. The gate counts once the place
+    /// is there: whoever queued for one while the gate was open would run into the limit all the same.
+    async fn admission(&self, bucket: &str) -> Result<SemaphorePermit<'_>, Failure> {
         loop {
+            let Ok(Ok(permit)) = timeout_at(self.deadline, self.arm.permits.acquire()).await else {
+                return Err(self.late());
+            };
             let now = Instant::now();
             let until = self.gates().get(bucket).copied().filter(|until| *until > now);
-            let Some(until) = until else { return Ok(()) };
+            let Some(until) = until else { return Ok(permit) };
+            drop(permit);
             if until >= self.deadline {
                 return Err(Failure::new(
                     GapReason::Throttled,

@@ -220,6 +220,12 @@ mod tests {
         );
         check(
             403,
+            r#"{"error":{"code":"AuthorizationFailed","message":"may not perform action 'x/read' over scope '/users/jane@contoso.com'"}}"#,
+            Denied,
+            "AuthorizationFailed: missing x/read",
+        );
+        check(
+            403,
             r#"{"error":{"code":"AuthorizationFailed","message":"no"}}"#,
             Denied,
             "AuthorizationFailed",

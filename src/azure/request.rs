@@ -144,6 +144,7 @@ mod tests {
             ("https://management.azure.com:443/a", Ok(())),
             ("https://MANAGEMENT.azure.com/a", Ok(())),
             ("http://management.azure.com/a", Err(LinkError::Foreign)),
+            ("http://management.azure.com:443/a", Err(LinkError::Foreign)),
             ("https://management.azure.com:444/a", Err(LinkError::Foreign)),
             ("https://management.azure.com.evil.example/a", Err(LinkError::Foreign)),
             ("https://management.azure.com@evil.example/a", Err(LinkError::Foreign)),

@@ -47,6 +47,21 @@ pub(super) fn quota_resets_after(headers: &HeaderMap) -> Option<Duration> {
         .map(Duration::from_secs)
 }
 
+/// A pause before ARM's token bucket of reads is empty, while the requests under way can still be served. It is
+/// refilled by 25 reads a second.
+pub(super) fn reads_refill_after(headers: &HeaderMap, under_way: usize) -> Option<Duration> {
+    let left = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<usize>().ok();
+    [
+        "x-ms-ratelimit-remaining-subscription-reads",
+        "x-ms-ratelimit-remaining-subscription-global-reads",
+        "x-ms-ratelimit-remaining-tenant-reads",
+    ]
+    .into_iter()
+    .filter_map(left)
+    .any(|left| left < under_way)
+    .then_some(Duration::from_secs(1))
+}
+
 /// Exponential back-off with full jitter, so that many clients don't return in step.
 pub(super) fn pause(base: Duration, tries: u32) -> Duration {
     let longest = base.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
@@ -103,6 +118,17 @@ mod tests {
         for (pairs, expected) in cases {
             assert_eq!(quota_resets_after(&headers(pairs)), expected.map(Duration::from_secs), "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn reads_are_paced_when_few_are_left() {
+        for (left, expected) in
+            [("249", None), ("8", None), ("7", Some(Duration::from_secs(1))), ("many", None)]
+        {
+            let headers = headers(&[("x-ms-ratelimit-remaining-subscription-reads", left)]);
+            assert_eq!(reads_refill_after(&headers, 8), expected, "{left}");
+        }
+        assert_eq!(reads_refill_after(&HeaderMap::new(), 8), None);
     }
 
     #[test]

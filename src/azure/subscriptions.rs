@@ -48,10 +48,11 @@ pub(super) async fn list(
     let (mut visible, mut records) = (BTreeMap::new(), Vec::new());
     for mut row in listing.rows {
         let read = Visible::read(&row);
-        if let Value::Object(body) = &mut row {
-            // The list leaves the type out, and without it a record has no kind.
-            body.entry("type")
-                .or_insert_with(|| Value::String("Microsoft.Resources/subscriptions".to_owned()));
+        // The list leaves the type out, and without it a record has no kind.
+        if let Value::Object(body) = &mut row
+            && !body.get("type").is_some_and(Value::is_string)
+        {
+            body.insert("type".to_owned(), Value::String("Microsoft.Resources/subscriptions".to_owned()));
         }
         match (read, Record::from_body(row)) {
             (Some((id, subscription)), Ok(record)) => {

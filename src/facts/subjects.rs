@@ -58,7 +58,7 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
         documents.extend(aci_service(inventory, declarations, &found));
     }
     documents.sort_by(|a, b| a.subject.cmp(&b.subject));
-    Subjects { documents, hidden: hidden(inventory) }
+    Subjects { documents, hidden: hidden(inventory, &computes) }
 }
 
 /// Whether a compute is, or may be, an AKS cluster of a workspace that is not going away.
@@ -242,8 +242,9 @@ fn brought_by(kind: Kind) -> &'static [SubjectKind] {
     }
 }
 
-/// The widest scopes in which subjects may be hidden, one per kind of subject and scope.
-fn hidden(inventory: &Inventory) -> Vec<Hidden> {
+/// The widest scopes in which subjects may be hidden, one per kind of subject and scope. An attachment that does not
+/// name its cluster hides that cluster.
+fn hidden(inventory: &Inventory, computes: &[&ComputeNode]) -> Vec<Hidden> {
     let coverage = &inventory.coverage;
     let mut all = BTreeMap::new();
     for kind in Kind::ALL.iter().copied() {
@@ -253,6 +254,11 @@ fn hidden(inventory: &Inventory) -> Vec<Hidden> {
             for subject in brought_by(kind) {
                 all.entry((*subject, scope.clone())).or_insert_with(|| reason.clone());
             }
+        }
+    }
+    for compute in computes {
+        if let Err(reason) = &compute.target {
+            all.entry((SubjectKind::AksCluster, compute.id.clone())).or_insert_with(|| reason.clone());
         }
     }
     let scopes: Vec<(SubjectKind, ResourceId)> = all.keys().cloned().collect();

@@ -191,7 +191,8 @@ fields! {
         COMPUTE_DOCKER_BRIDGE "properties.properties.aksNetworkingConfiguration.dockerBridgeCidr" Elsewhere Elsewhere;
     }
     Services {
-        SERVICE_COMPUTE_TYPE "properties.computeType" NotTold NotTold;
+        // A container group at the service's address tells it too.
+        SERVICE_COMPUTE_TYPE "properties.computeType" Elsewhere Elsewhere;
         SERVICE_STATE "properties.state" NotTold NotTold;
         SERVICE_VNET "properties.vnetConfiguration.vnetName" Nothing Nothing;
         SERVICE_SUBNET "properties.vnetConfiguration.subnetName" Nothing Nothing;

@@ -92,8 +92,9 @@ impl Bundle {
         let metadata = read_metadata(&parsed, &mut problems);
         let (parsed, metadata) = replace(parsed, metadata, *options, &mut problems);
         check_files(&parsed, &metadata, &mut problems);
-        // With a file missing, each reference to it would be one more problem that is none.
+        // With a file missing, whatever leads to it would be one more problem that is none.
         if !broken {
+            check_pairs(&parsed, &mut problems);
             problems.extend(recursion::check(&parsed));
         }
         // Evaluating what may recurse could end the process.
@@ -250,7 +251,8 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
         let Some(file) = files.get(*at) else { continue };
         if let Some(first) = ids.insert(&metadata.id, file) {
             // Shipped beside one's own is told by `replace` already.
-            if first.file.origin == file.file.origin || first.file.origin != Origin::Shipped {
+            let own = |file: &Parsed| file.file.origin != Origin::Shipped;
+            if own(first) == own(file) {
                 let message = format!("the id {} is taken by {}", metadata.id, first.file.path);
                 problems.push(file.problem(file.outline.package_line, message));
             }
@@ -276,8 +278,8 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
             }
         }
         match file.role {
-            Role::Policy => check_policy_file(files, file, problems),
-            Role::Test => check_test_file(files, file, problems),
+            Role::Policy => check_policy_file(file, problems),
+            Role::Test => check_test_file(file, problems),
             Role::Library | Role::Testing => {
                 for rule in file.outline.rules.iter().filter(|rule| rule.path == ["applies"]) {
                     let message = "a library may not define `applies`; only policies judge".to_owned();
@@ -288,7 +290,7 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
     }
 }
 
-fn check_policy_file(files: &[Parsed], file: &Parsed, problems: &mut Vec<Problem>) {
+fn check_policy_file(file: &Parsed, problems: &mut Vec<Problem>) {
     let name = |rule: &Definition| rule.path.first().cloned().unwrap_or_default();
     for rule in &file.outline.rules {
         let name = name(rule);
@@ -304,19 +306,28 @@ fn check_policy_file(files: &[Parsed], file: &Parsed, problems: &mut Vec<Problem
             problems.push(file.problem(file.outline.package_line, format!("the policy has no rule `{needed}`")));
         }
     }
-    if test_of(files, &file.package).is_none() {
-        let message = format!("the policy has no test file of package {}_test", file.package);
+}
+
+/// That each policy has its test file, and each test file its policy.
+fn check_pairs(files: &[Parsed], problems: &mut Vec<Problem>) {
+    for file in files {
+        let tested = file.package.strip_suffix("_test");
+        let is_tested = |other: &Parsed| other.role == Role::Policy && Some(other.package.as_str()) == tested;
+        let message = match file.role {
+            Role::Policy if test_of(files, &file.package).is_none() => {
+                format!("the policy has no test file of package {}_test", file.package)
+            }
+            Role::Test if !files.iter().any(is_tested) => {
+                "the package of a test file is that of its policy with `_test` added; there is no such policy".to_owned()
+            }
+            _ => continue,
+        };
         problems.push(file.problem(file.outline.package_line, message));
     }
 }
 
-fn check_test_file(files: &[Parsed], file: &Parsed, problems: &mut Vec<Problem>) {
+fn check_test_file(file: &Parsed, problems: &mut Vec<Problem>) {
     let line = file.outline.package_line;
-    let tested = file.package.strip_suffix("_test");
-    if !files.iter().any(|other| other.role == Role::Policy && Some(other.package.as_str()) == tested) {
-        let message = "the package of a test file is that of its policy with `_test` added; there is no such policy";
-        problems.push(file.problem(line, message));
-    }
     if !file.outline.rules.iter().any(|rule| rule.path.first().is_some_and(|name| name == "cases")) {
         problems.push(file.problem(line, "the test file has no rule `cases`"));
     }

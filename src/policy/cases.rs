@@ -81,7 +81,7 @@ fn read_one(name: &str, case: Json, subject: SubjectKind) -> Result<Case, String
         .map_err(|error| format!("its document is not of the published form: {error}"))?;
     if document.subject.kind != subject {
         let found = document.subject.kind.name();
-        return Err(format!("its document is of a {found}, but the policy judges {}", subject.name()));
+        return Err(format!("its document is of the kind {found}, but the policy judges {}", subject.name()));
     }
     Ok(Case {
         name: name.to_owned(),
@@ -93,45 +93,56 @@ fn read_one(name: &str, case: Json, subject: SubjectKind) -> Result<Case, String
     })
 }
 
-/// The document once for each list in it that is not empty, with that list emptied, and the list's path
+/// The document once for each list in it that is not empty, with that list emptied; and the list's path
 /// (`a.b[].c`, without positions).
 pub(super) fn with_lists_emptied(document: &Json) -> Vec<(String, Json)> {
-    let mut pointers = Vec::new();
-    find_lists(document, &mut String::new(), &mut String::new(), &mut pointers);
-    let mut emptied = Vec::new();
-    for (path, pointer) in pointers {
-        let mut variant = document.clone();
-        if let Some(list) = variant.pointer_mut(&pointer) {
-            *list = Json::Array(Vec::new());
-        }
-        emptied.push((path, variant));
-    }
-    emptied
+    let is_filled = |value: &Json| value.as_array().is_some_and(|items| !items.is_empty());
+    variants(document, &is_filled, &Json::Array(Vec::new()))
 }
 
-fn find_lists(value: &Json, path: &mut String, pointer: &mut String, found: &mut Vec<(String, String)>) {
-    let (path_length, pointer_length) = (path.len(), pointer.len());
+/// The document once for each fact in it that is known, with that fact unknown; and the fact's path.
+pub(super) fn with_facts_unknown(document: &Json) -> Vec<(String, Json)> {
+    let is_known = |value: &Json| value.as_object().is_some_and(|fact| fact.len() == 1 && fact.contains_key("value"));
+    variants(document, &is_known, &serde_json::json!({"unknown": {"code": "denied", "message": "it could not be read"}}))
+}
+
+fn variants(document: &Json, is_meant: &dyn Fn(&Json) -> bool, instead: &Json) -> Vec<(String, Json)> {
+    let mut places = Vec::new();
+    find(document, is_meant, &Place::default(), &mut places);
+    let variant = |place: Place| {
+        let mut variant = document.clone();
+        if let Some(value) = variant.pointer_mut(&place.pointer) {
+            *value = instead.clone();
+        }
+        (place.path, variant)
+    };
+    places.into_iter().map(variant).collect()
+}
+
+/// Where a value stands: as a path for people and as a JSON pointer.
+#[derive(Clone, Default)]
+struct Place {
+    path: String,
+    pointer: String,
+}
+
+fn find(value: &Json, is_meant: &dyn Fn(&Json) -> bool, at: &Place, found: &mut Vec<Place>) {
+    if is_meant(value) {
+        found.push(at.clone());
+    }
     match value {
-        Json::Array(items) if !items.is_empty() => {
-            found.push((path.clone(), pointer.clone()));
-            for (at, item) in items.iter().enumerate() {
-                path.push_str("[]");
-                pointer.push_str(&format!("/{at}"));
-                find_lists(item, path, pointer, found);
-                path.truncate(path_length);
-                pointer.truncate(pointer_length);
+        Json::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let path = format!("{}[]", at.path);
+                let pointer = format!("{}/{index}", at.pointer);
+                find(item, is_meant, &Place { path, pointer }, found);
             }
         }
         Json::Object(fields) => {
             for (name, field) in fields {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-                pointer.push_str(&format!("/{}", name.replace('~', "~0").replace('/', "~1")));
-                find_lists(field, path, pointer, found);
-                path.truncate(path_length);
-                pointer.truncate(pointer_length);
+                let path = if at.path.is_empty() { name.clone() } else { format!("{}.{name}", at.path) };
+                let pointer = format!("{}/{}", at.pointer, name.replace('~', "~0").replace('/', "~1"));
+                find(field, is_meant, &Place { path, pointer }, found);
             }
         }
         _ => {}

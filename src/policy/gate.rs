@@ -69,7 +69,10 @@ pub(super) fn check_cases(policy: &Policy, files: &[&Parsed], engine: &mut Engin
             complaints.push((None, message));
         }
         if case.want == Judgement::Pass && said.compliant {
-            complaints.extend(check_robust(policy, files, engine, case));
+            complaints.extend(check_pass(policy, files, engine, case));
+        }
+        if said.judge() == case.want {
+            complaints.extend(check_ignorance(policy, files, engine, case));
         }
     }
     complaints
@@ -77,30 +80,67 @@ pub(super) fn check_cases(policy: &Policy, files: &[&Parsed], engine: &mut Engin
 
 /// Looks for a pass that would survive where it must not: with a list emptied that the policy reads, or with
 /// a change under way.
-fn check_robust(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case: &Case) -> Vec<Complaint> {
+fn check_pass(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case: &Case) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (list, document) in cases::with_lists_emptied(&case.document) {
         if case.may_be_empty.contains(&list) || !reads(files, &list) {
             continue;
         }
-        if evaluate(policy, engine, &document.to_string()).is_ok_and(|said| said.compliant) {
-            let message = format!(
-                "case `{}` is still `compliant` with `{list}` emptied (`every` over nothing is true); demand a member, \
-                 or declare the list in the case's `may_be_empty`",
-                case.name
-            );
-            complaints.push((None, message));
+        match evaluate(policy, engine, &document.to_string()) {
+            Err(error) => {
+                complaints.push(placed(policy, &format!("case `{}` with `{list}` emptied: ", case.name), &error));
+            }
+            Ok(said) if said.compliant => {
+                let message = format!(
+                    "case `{}` is still `compliant` with `{list}` emptied (`every` over nothing is true); demand a \
+                     member, or declare the list in the case's `may_be_empty`",
+                    case.name
+                );
+                complaints.push((None, message));
+            }
+            Ok(_) => {}
         }
     }
     let mut unsettled = case.document.clone();
     if let Some(list) = unsettled.get_mut("unsettled") {
         *list = serde_json::json!([{"code": "transitional", "message": "a change is under way"}]);
     }
-    if evaluate(policy, engine, &unsettled.to_string())
-        .is_ok_and(|said| said.judge() == Judgement::Pass)
-    {
-        let message = format!("case `{}` passes while `unsettled` says that a change is under way", case.name);
-        complaints.push((None, message));
+    match evaluate(policy, engine, &unsettled.to_string()) {
+        Err(error) => {
+            complaints.push(placed(policy, &format!("case `{}` while a change is under way: ", case.name), &error));
+        }
+        Ok(said) if said.judge() == Judgement::Pass => {
+            let message = format!("case `{}` passes while `unsettled` says that a change is under way", case.name);
+            complaints.push((None, message));
+        }
+        Ok(_) => {}
+    }
+    complaints
+}
+
+/// Looks for a verdict that comes from knowing less: with one fact unknown that the policy reads, it must say
+/// what it said, or unknown.
+fn check_ignorance(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case: &Case) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for (fact, document) in cases::with_facts_unknown(&case.document) {
+        if !reads(files, &fact) {
+            continue;
+        }
+        match evaluate(policy, engine, &document.to_string()) {
+            Err(error) => {
+                complaints.push(placed(policy, &format!("case `{}` with `{fact}` unknown: ", case.name), &error));
+            }
+            Ok(said) if said.judge() != case.want && said.judge() != Judgement::Unknown => {
+                let message = format!(
+                    "case `{}` wants {}, but with `{fact}` unknown the policy says {}; knowing less may only lead to unknown",
+                    case.name,
+                    case.want.name(),
+                    describe(&said)
+                );
+                complaints.push((None, message));
+            }
+            Ok(_) => {}
+        }
     }
     complaints
 }

@@ -142,14 +142,14 @@ fn custom(node: &Node<'_>) -> Option<Custom> {
     let kinds: Vec<(&str, Kind)> = Kind::ALL.iter().map(|kind| (kind.name(), *kind)).collect();
     let requires = required(&mut table, node, "requires").map(|node| {
         let requires = node.list_of(|kind| kind.one_of(&kinds));
-        if requires.is_empty() {
+        if node.list().is_empty() {
             node.problem("must name at least one kind of record");
         }
         requires
     });
     let documents = required(&mut table, node, "documents").map(|node| {
         let documents = node.list_of(document);
-        if documents.is_empty() {
+        if node.list().is_empty() {
             node.problem("must name the document that states the requirement");
         }
         documents

@@ -55,6 +55,8 @@ async fn conditions_select_rows() {
     let endpoints = "resources | where type in~ ('Microsoft.Network/networkInterfaces', 'x/y') \
                      and isnotempty(properties.privateEndpoint.id) | project id";
     assert_eq!(count(endpoints).await, all);
+    let nothing = endpoints.replace("privateEndpoint.id", "nosuch");
+    assert_eq!(count(&nothing).await, 0);
     assert_eq!(
         count("resources | where type == 'Microsoft.Network/networkInterfaces' | project id").await,
         0

@@ -12,32 +12,48 @@ async fn following_next_links_collects_everything_exactly_once() {
     let prod = subscription(&estate, "ml-prod");
     let expected = ids_of(&estate, "Microsoft.Network/networkSecurityGroups", &prod);
     assert!(expected.len() > 4, "there is something to page");
-    let azure = serve(
-        estate,
-        Options {
-            page_size: 2,
-            ..Options::default()
-        },
-    )
-    .await;
     let path = format!(
         "/subscriptions/{prod}/providers/Microsoft.Network/networkSecurityGroups?api-version=2023-09-01"
     );
-    let first = azure.get(&path).await;
-    let link = first.body["nextLink"]
+    for page_size in 1..=expected.len() + 1 {
+        let options = Options {
+            page_size,
+            ..Options::default()
+        };
+        let azure = serve(estate.clone(), options).await;
+        let items = azure.all(&path).await;
+        let mut ids: Vec<&str> = items
+            .iter()
+            .filter_map(|item| item["id"].as_str())
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, expected, "pages of {page_size}");
+    }
+}
+
+#[tokio::test]
+async fn a_next_link_is_absolute_and_keeps_the_query() {
+    let (estate, _) = company::demo();
+    let prod = subscription(&estate, "ml-prod");
+    let options = Options {
+        page_size: 1,
+        ..Options::default()
+    };
+    let azure = serve(estate, options).await;
+    let path = "providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=atScope()";
+    let page = azure.get(&format!("/subscriptions/{prod}/{path}")).await;
+    let link = page.body["nextLink"]
         .as_str()
         .expect("there is a second page");
     assert!(link.starts_with(azure.server.base_url()), "{link}");
-    assert!(link.contains("api-version=2023-09-01"), "{link}");
-    let mut ids: Vec<String> = azure
-        .all(&path)
-        .await
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .map(str::to_owned)
-        .collect();
-    ids.sort();
-    assert_eq!(ids, expected);
+    for part in [
+        "api-version=2022-04-01",
+        "%24filter=atScope",
+        "%24skipToken=",
+    ] {
+        assert!(link.contains(part), "{link} has no {part}");
+    }
+    assert_eq!(azure.all(link).await.len() + 1, 3);
 }
 
 #[tokio::test]

@@ -1,0 +1,367 @@
+//! Taking knowledge away: a kind, a field, a list. No verdict may become better by it.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use armsim::Estate;
+use mlfence::findings::{Report, Status};
+use mlfence::inventory::field::{self, Absent, Field};
+use mlfence::inventory::{Gap, GapReason, Kind, Record, ResourceId, Snapshot};
+use serde_json::{Value, json};
+use support::{Place, judge, moved, report, snapshot};
+
+/// On which kinds of record a pass of each policy rests, and on which a not-applicable; by the catalogue of rules,
+/// not by the policies' own word.
+const RESTS_ON: &[(&str, &[Kind], &[Kind])] = {
+    use Kind::{
+        AksClusters, Computes, ContainerGroups, PrivateEndpoints, Registries, Services, VirtualNetworks, Workspaces,
+    };
+    &[
+        ("ACI-001", &[Workspaces, Services, ContainerGroups], &[Workspaces, Services, ContainerGroups]),
+        ("ACI-002", &[Workspaces, Services, ContainerGroups], &[Workspaces, Services, ContainerGroups]),
+        (
+            "ACI-003",
+            &[Workspaces, Services, ContainerGroups, Registries, VirtualNetworks],
+            &[Workspaces, Services, ContainerGroups],
+        ),
+        ("ACI-004", &[Services, ContainerGroups, VirtualNetworks], &[Services, ContainerGroups]),
+        ("AKS-001", &[Workspaces, Computes, AksClusters], &[Workspaces, Computes]),
+        ("AKS-002", &[Computes, AksClusters], &[Computes, AksClusters]),
+        ("AKS-003", &[Workspaces, Computes, AksClusters], &[Workspaces, Computes]),
+        ("CNI-002", &[Computes, AksClusters, VirtualNetworks], &[Computes, AksClusters]),
+        ("CNI-004", &[Computes, AksClusters, VirtualNetworks], &[Computes, AksClusters]),
+        ("ISO-002", &[Computes, AksClusters], &[Computes]),
+        ("NET-001", &[Computes, AksClusters, VirtualNetworks], &[Computes, AksClusters]),
+        ("NET-002", &[Computes, AksClusters], &[Computes, AksClusters]),
+        ("NET-003", &[Computes, AksClusters, VirtualNetworks], &[Computes, AksClusters]),
+        // Private endpoints and peerings decide where the workspace itself does not tell the endpoint's subnet.
+        ("none", &[PrivateEndpoints], &[]),
+    ]
+};
+
+fn without(estate: &Snapshot, kind: Kind, subscriptions: &BTreeSet<String>) -> Snapshot {
+    let mut estate = estate.clone();
+    let below = |id: &ResourceId| id.subscription().is_some_and(|guid| subscriptions.contains(guid));
+    estate.records.retain(|id, record| record.kind() != Some(kind) || !below(id));
+    for guid in subscriptions {
+        let scope = ResourceId::subscription_scope(guid);
+        estate.gaps.push(Gap { source: kind, scope, reason: GapReason::Denied, detail: "AuthorizationFailed".to_owned() });
+    }
+    estate
+}
+
+fn subscriptions(estate: &Snapshot) -> BTreeSet<String> {
+    estate.header.subscriptions.iter().map(|subscription| subscription.id.to_ascii_lowercase()).collect()
+}
+
+/// The results of these statuses, as `policy subject`.
+fn with(report: &Report, statuses: &[Status]) -> BTreeSet<String> {
+    let wanted = report.results.iter().filter(|result| statuses.contains(&result.status));
+    wanted.map(|result| format!("{} {}", result.policy, result.subject.id)).collect()
+}
+
+#[test]
+fn the_table_names_every_policy() {
+    let ids: Vec<&str> = support::setup().bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+    let named: Vec<&str> = RESTS_ON.iter().map(|(id, _, _)| *id).filter(|id| *id != "none").collect();
+    assert_eq!(named, ids);
+}
+
+#[test]
+fn every_policy_passes_somewhere_on_the_healthy_estate_and_none_fails() {
+    let report = report(&armsim::company::healthy());
+    let passing = report.results.iter().filter(|result| result.status == Status::Pass);
+    let passing: BTreeSet<&str> = passing.map(|result| result.policy.as_str()).collect();
+    let all: BTreeSet<&str> = RESTS_ON.iter().map(|(id, _, _)| *id).filter(|id| *id != "none").collect();
+    assert_eq!(passing, all);
+    assert_eq!(with(&report, &[Status::Fail, Status::Unknown]), BTreeSet::new());
+}
+
+#[test]
+fn without_a_kind_no_verdict_that_rests_on_it_stands() {
+    let whole = snapshot(&armsim::company::healthy());
+    for kind in Kind::ALL.iter().copied() {
+        let less = judge(&without(&whole, kind, &subscriptions(&whole))).report;
+        for (policy, pass, not_applicable) in RESTS_ON {
+            for result in less.results.iter().filter(|result| result.policy == *policy) {
+                let relied = match result.status {
+                    Status::Pass => *pass,
+                    Status::NotApplicable => *not_applicable,
+                    _ => &[],
+                };
+                assert!(!relied.contains(&kind), "without {kind}: {policy} is {:?} for {}", result.status, result.subject.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_kind_nothing_becomes_better_and_the_reason_names_it() {
+    let whole = snapshot(&armsim::company::healthy());
+    let before = judge(&whole).report;
+    for kind in Kind::ALL.iter().copied() {
+        let less = without(&whole, kind, &subscriptions(&whole));
+        let after = judge(&less).report;
+        for (place, (was, is)) in moved(&before, &after) {
+            let better = matches!(is, Some(Status::Pass | Status::NotApplicable | Status::Fail));
+            assert!(!better, "without {kind}, {place:?} went from {was:?} to {is:?}");
+        }
+        for result in after.results.iter().filter(|result| result.status == Status::Unknown) {
+            let named = result.reasons.iter().any(|reason| reason.message.contains(kind.name()));
+            assert!(named, "without {kind}, {} says {:?}", result.policy, result.reasons);
+        }
+    }
+}
+
+/// A kind that brings subjects to light leaves one hidden subject per policy of theirs.
+#[test]
+fn hidden_subjects_are_shown() {
+    let whole = snapshot(&armsim::company::healthy());
+    for (kind, expected) in [
+        (Kind::Workspaces, 13),
+        (Kind::Computes, 9),
+        (Kind::Services, 4),
+        (Kind::ContainerGroups, 4),
+        (Kind::VirtualNetworks, 0),
+    ] {
+        for guid in subscriptions(&whole) {
+            let after = judge(&without(&whole, kind, &BTreeSet::from([guid.clone()]))).report;
+            let hidden: Vec<_> = after.results.iter().filter(|result| result.subject.hidden).collect();
+            assert_eq!(hidden.len(), expected, "without {kind} of {guid}");
+            for result in hidden {
+                assert_eq!(result.status, Status::Unknown);
+                assert_eq!(result.subject.id, ResourceId::subscription_scope(&guid));
+            }
+        }
+    }
+}
+
+/// A kind that the snapshot's header does not name was not asked for: never "none".
+#[test]
+fn an_older_file_without_a_kind_says_not_asked() {
+    let mut older = snapshot(&armsim::company::healthy());
+    older.header.kinds.remove(&Kind::VirtualNetworks);
+    older.records.retain(|_, record| record.kind() != Some(Kind::VirtualNetworks));
+    let report = judge(&older).report;
+    let result = report.results.iter().find(|result| result.policy == "NET-001").expect("NET-001 was judged");
+    let reason = result.reason.as_ref().expect("it is unknown");
+    assert_eq!((reason.code.name(), result.status), ("not_asked", Status::Unknown));
+}
+
+/// An estate in which the fields appear that the healthy one lacks: a container group without service record, placed by
+/// a network profile; a registry with VNet rules; private endpoints that only their own records place, manually
+/// approved; pods with a subnet of their own; subnets with several prefixes.
+fn older() -> Estate {
+    let mut estate = armsim::company::healthy();
+    let mut profiles = Vec::new();
+    estate.records.retain(|record| record["properties"]["computeType"] != "ACI");
+    for record in &mut estate.records {
+        let kind = record["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+        match kind.as_str() {
+            "microsoft.containerinstance/containergroups" => {
+                let subnets = record["properties"]["subnetIds"].take();
+                let id = record["id"].as_str().expect("an id").to_owned();
+                let profile = id.replace("Microsoft.ContainerInstance/containerGroups", "Microsoft.Network/networkProfiles");
+                record["properties"]["networkProfile"] = json!({ "id": profile });
+                profiles.push(json!({
+                    "id": profile, "type": "Microsoft.Network/networkProfiles", "name": "profile", "location": "westeurope",
+                    "properties": {
+                        "provisioningState": "Succeeded",
+                        "containerNetworkInterfaceConfigurations": [
+                            {"properties": {"ipConfigurations": [{"properties": {"subnet": {"id": subnets[0]["id"]}}}]}}
+                        ],
+                        "containerNetworkInterfaces": [{"properties": {"container": {"id": id}}}],
+                    }
+                }));
+            }
+            "microsoft.containerregistry/registries" => {
+                record["properties"]["networkRuleSet"]["virtualNetworkRules"] =
+                    json!([{"id": "/subscriptions/00000000-0000-0000-0000-0000000000ff/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/elsewhere/subnets/s"}]);
+            }
+            "microsoft.machinelearningservices/workspaces" => {
+                for connection in record["properties"]["privateEndpointConnections"].as_array_mut().into_iter().flatten() {
+                    connection["properties"]["privateEndpoint"].as_object_mut().map(|endpoint| endpoint.remove("subnetArmId"));
+                }
+            }
+            "microsoft.network/privateendpoints" => {
+                let properties = record["properties"].as_object_mut().expect("an object");
+                let connections = properties.insert("privateLinkServiceConnections".to_owned(), json!([]));
+                properties.insert("manualPrivateLinkServiceConnections".to_owned(), connections.unwrap_or_default());
+            }
+            "microsoft.containerservice/managedclusters" => {
+                record["properties"]["networkProfile"]["dockerBridgeCidr"] = json!("172.17.0.1/16");
+                for pool in record["properties"]["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
+                    pool["podSubnetID"] = pool["vnetSubnetID"].clone();
+                }
+            }
+            "microsoft.network/virtualnetworks" => {
+                for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
+                    let prefix = subnet["properties"]["addressPrefix"].take();
+                    subnet["properties"]["addressPrefixes"] = json!([prefix, "fd00:db8::/64"]);
+                }
+            }
+            _ => {}
+        }
+    }
+    estate.records.extend(profiles);
+    estate
+}
+
+/// The healthy estate with service endpoints on every subnet.
+fn with_service_endpoints() -> Estate {
+    let mut estate = armsim::company::healthy();
+    for record in &mut estate.records {
+        for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
+            subnet["properties"]["serviceEndpoints"] = json!([{"service": "Microsoft.Storage", "locations": ["*"]}]);
+        }
+    }
+    estate
+}
+
+fn estates() -> [Snapshot; 4] {
+    [armsim::company::healthy(), armsim::company::demo().0, older(), with_service_endpoints()].map(|estate| snapshot(&estate))
+}
+
+/// Whether a verdict claims more than before. A subject that only now appears (a compute that no longer tells that it is
+/// an Arc cluster) may be one that a rule does not apply to; and a container group whose service no longer tells its
+/// address stands for itself, proven by its image.
+fn better(place: &Place, was: Option<Status>, is: Option<Status>) -> bool {
+    match is {
+        Some(Status::Pass) => was.is_some() || !place.1.starts_with("aci_service:score-"),
+        Some(Status::NotApplicable) => was.is_some(),
+        _ => false,
+    }
+}
+
+/// Applies `change` to the last key of `path` wherever a record of the field's kind has it. Gives how often.
+fn change(snapshot: &Snapshot, field: &Field, change: &dyn Fn(&mut serde_json::Map<String, Value>, &str)) -> (Snapshot, usize) {
+    fn walk(value: &mut Value, path: &str, change: &dyn Fn(&mut serde_json::Map<String, Value>, &str)) -> usize {
+        let Some(object) = value.as_object_mut() else { return 0 };
+        let Some((head, rest)) = path.split_once('.') else {
+            let there = object.get(path).is_some_and(|value| !value.is_null());
+            if there {
+                change(object, path);
+            }
+            return there.into();
+        };
+        match head.strip_suffix("[]") {
+            Some(list) => object
+                .get_mut(list)
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+                .map(|item| walk(item, rest, change))
+                .sum(),
+            None => object.get_mut(head).map_or(0, |inner| walk(inner, rest, change)),
+        }
+    }
+    let mut changed = snapshot.clone();
+    let mut times = 0;
+    changed.records.clear();
+    for record in snapshot.records.values() {
+        let mut body = Value::Object(record.body().clone());
+        if record.kind() == Some(field.kind) {
+            times += walk(&mut body, field.path, change);
+        }
+        changed.add(Record::from_body(body).expect("still a record"));
+    }
+    (changed, times)
+}
+
+/// Every field that facts read, against what its absence means.
+#[test]
+fn a_field_that_is_not_told_never_makes_a_verdict_better() {
+    let estates = estates();
+    let before: Vec<Report> = estates.iter().map(|estate| judge(estate).report).collect();
+    let mut unread = Vec::new();
+    for field in field::ALL {
+        let mut seen = 0;
+        let mut to_unknown = 0;
+        for (estate, before) in estates.iter().zip(&before) {
+            let (removed, times) = change(estate, field, &|object, key| drop(object.remove(key)));
+            seen += times;
+            let after = judge(&removed).report;
+            let (nulled, _) = change(estate, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
+            assert_eq!(judge(&nulled).report.results, after.results, "{} {}: null is not the same as missing", field.kind, field.path);
+            if field.absent == Absent::Nothing {
+                continue;
+            }
+            for (place, (was, is)) in moved(before, &after) {
+                assert!(!better(&place, was, is), "without {} {}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+                to_unknown += usize::from(is == Some(Status::Unknown));
+            }
+        }
+        if seen == 0 || field.absent == Absent::NotTold && to_unknown == 0 {
+            unread.push(format!("{} {}: seen {seen} times, moved {to_unknown} verdicts to unknown", field.kind, field.path));
+        }
+    }
+    assert!(unread.is_empty(), "fields that no estate holds, or whose absence nothing notices:\n{}", unread.join("\n"));
+}
+
+#[test]
+fn an_emptied_list_is_none_only_where_the_table_says_so() {
+    let estates = estates();
+    let before: Vec<Report> = estates.iter().map(|estate| judge(estate).report).collect();
+    for field in field::ALL.iter().filter(|field| field.empty != Absent::Nothing) {
+        for (estate, before) in estates.iter().zip(&before) {
+            let empty = |object: &mut serde_json::Map<String, Value>, key: &str| {
+                let empty = match object.get(key) {
+                    Some(Value::Array(_)) => json!([]),
+                    Some(Value::String(_)) => json!(""),
+                    _ => Value::Null,
+                };
+                object.insert(key.to_owned(), empty);
+            };
+            let (emptied, _) = change(estate, field, &empty);
+            for (place, (was, is)) in moved(before, &judge(&emptied).report) {
+                assert!(!better(&place, was, is), "emptied {} {}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_field_of_the_wrong_type_never_makes_a_verdict_better() {
+    let estates = estates();
+    let before: Vec<Report> = estates.iter().map(|estate| judge(estate).report).collect();
+    for field in field::ALL {
+        for wrong in [json!(42), json!(["x", 1]), json!({"surprise": true})] {
+            for (estate, before) in estates.iter().zip(&before) {
+                let (broken, _) = change(estate, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
+                for (place, (was, is)) in moved(before, &judge(&broken).report) {
+                    assert!(!better(&place, was, is), "{} {} = {wrong}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+                }
+            }
+        }
+    }
+}
+
+/// The order of lines, and the case of ids, change nothing.
+#[test]
+fn order_and_casing_do_not_matter() {
+    let estate = armsim::company::demo().0;
+    let plain = report(&estate);
+    let mut reversed = estate.clone();
+    reversed.records.reverse();
+    assert_eq!(report(&reversed).results, plain.results);
+    let mut shouted = estate.clone();
+    for record in &mut shouted.records {
+        shout_ids(record);
+    }
+    let after = report(&shouted);
+    let statuses = |report: &Report| -> Vec<_> {
+        report.results.iter().map(|r| (r.policy.clone(), r.subject.clone(), r.status, r.violations.iter().map(|v| v.id.clone()).collect::<Vec<_>>())).collect()
+    };
+    assert_eq!(statuses(&after), statuses(&plain));
+}
+
+/// Upper-cases every ARM id in a record.
+fn shout_ids(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("/subscriptions/") => *text = text.to_ascii_uppercase(),
+        Value::Array(items) => items.iter_mut().for_each(shout_ids),
+        Value::Object(object) => object.values_mut().for_each(shout_ids),
+        _ => {}
+    }
+}
