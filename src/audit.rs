@@ -156,7 +156,7 @@ pub fn judge_snapshot(setup: &Setup, snapshot: &Snapshot, only: &BTreeSet<String
     let mut results = evaluate(setup, &policies, &subjects.documents, &inventory);
     for hidden in &subjects.hidden {
         let concerned = policies.iter().filter(|(policy, _)| policy.metadata.subject == hidden.kind);
-        results.extend(concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden)));
+        results.extend(concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden, &inventory.coverage)));
     }
     Judged {
         report: Report::new(snapshot, &inventory, results),

@@ -154,6 +154,7 @@ pub struct ExplainArguments {
 pub enum PolicyCommand {
     /// Every policy that would be judged.
     List {
+        /// Which policies.
         #[command(flatten)]
         setup: SetupArguments,
         /// How to print it.
@@ -162,11 +163,13 @@ pub enum PolicyCommand {
     },
     /// Take the policies through the load gate and report every problem.
     Check {
+        /// Which policies.
         #[command(flatten)]
         setup: SetupArguments,
     },
     /// Run the policies' own tests.
     Test {
+        /// Which policies.
         #[command(flatten)]
         setup: SetupArguments,
         /// Also tell which lines of the policies the tests reach; lines that none reaches make it fail.

@@ -352,14 +352,30 @@ fn recursion_through_a_library_or_a_replaced_function_is_refused() {
     let library = "package lib.shared\n\nf(x) := g(x)\n\ng(x) := f(x)\n";
     let files = vec![own(PATH, POLICY), own(TEST_PATH, TEST), own("lib/shared.rego", library)];
     refused(load(files), &["lib/shared.rego:3: recursion, which would overflow the stack: `data.lib.shared.f`"]);
-    let mocked = format!("{TEST}\n_mine(x) := count(x)\n\ntest_loop if {{\n\tcount([1]) == 1 with count as _mine\n}}\n");
+    let mocked =
+        format!("{TEST}\n_mine(x) := count(x)\n\ntest_loop if {{\n\tcount([1]) == 1 with count as _mine\n}}\n");
     refused(load(vec![own(PATH, POLICY), own(TEST_PATH, mocked)]), &["recursion, which would overflow the stack"]);
+}
+
+#[test]
+fn a_chain_that_would_overflow_the_stack_is_refused() {
+    let chain = |length: usize| {
+        let link = |at: usize| format!("_f{at}(x) := [[[_f{}([[[x]]])]]]\n\n", at + 1);
+        format!("_x := _f0(1)\n\n{}_f{length}(x) := x\n", (0..length).map(link).collect::<String>())
+    };
+    load_and(&chain(14)).expect("long, but harmless");
+    for length in [16, 4000] {
+        refused(load_and(&chain(length)), &["more than 16 rules refer to each other in a row"]);
+    }
 }
 
 #[test]
 fn impure_costly_and_unknown_builtins_are_refused() {
     for (call, why) in [
-        ("http.send({\"method\": \"get\", \"url\": \"https://example.org\"})", "`http.send` may not be called: a policy"),
+        (
+            "http.send({\"method\": \"get\", \"url\": \"https://example.org\"})",
+            "`http.send` may not be called: a policy",
+        ),
         ("time.now_ns()", "`time.now_ns` may not be called: a verdict may not depend on the clock"),
         ("rand.intn(\"x\", 5)", "`rand.intn` may not be called: a verdict must be the same each time"),
         ("numbers.range(1, 1000000000)", "`numbers.range` may not be called: its result can be of any size"),
@@ -389,12 +405,8 @@ fn what_leads_nowhere_or_to_another_policy_is_refused() {
     let other = POLICY.replace("package own.private", "package own.other").replace("OWN-001", "OWN-002");
     let other = format!("{other}\n_x := data.own.private.compliant\n");
     let test = TEST.replace("own.private", "own.other");
-    let files = vec![
-        own("own/other.rego", other),
-        own("own/other_test.rego", test),
-        own(PATH, POLICY),
-        own(TEST_PATH, TEST),
-    ];
+    let files =
+        vec![own("own/other.rego", other), own("own/other_test.rego", test), own(PATH, POLICY), own(TEST_PATH, TEST)];
     refused(load(files), &["reads data.own.private.compliant: a policy may not read the package own.private"]);
 }
 
@@ -410,12 +422,20 @@ fn heads_in_which_the_engine_would_lose_results_are_refused() {
 fn compliant_on_nothing_is_refused() {
     let result = load_with("compliant if {\n\tapplies\n", "compliant if {\n\tnot applies == false\n}\n\n_rest if {\n");
     let problems = result.expect_err("refused");
-    assert!(problems.iter().any(|it| it == "own/private.rego: claims `compliant` on an empty document; prove it from facts"), "{problems:#?}");
+    assert!(
+        problems
+            .iter()
+            .any(|it| it == "own/private.rego: claims `compliant` on an empty document; prove it from facts"),
+        "{problems:#?}"
+    );
 }
 
 #[test]
 fn not_applicable_on_nothing_is_refused() {
-    let result = load_with("applies := input.cluster.own_vnet.value", "default applies := false\n\napplies if input.cluster.own_vnet.value");
+    let result = load_with(
+        "applies := input.cluster.own_vnet.value",
+        "default applies := false\n\napplies if input.cluster.own_vnet.value",
+    );
     let problems = result.expect_err("refused");
     for what in ["an empty document", "a document whose facts are all unknown"] {
         let expected = format!("own/private.rego: claims `applies := false` on {what}");
@@ -438,7 +458,8 @@ fn a_pass_that_rests_on_an_empty_list_is_refused() {
         load_with("\tcount(input.cluster.vnets.value) > 0\n", vacuous),
         &["own/private.rego: case `complies` is still `compliant` with `cluster.vnets.value` emptied"],
     );
-    let declared = TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"cluster.vnets.value\"],");
+    let declared =
+        TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"cluster.vnets.value\"],");
     let policy = POLICY.replace("\tcount(input.cluster.vnets.value) > 0\n", vacuous);
     load(vec![own(PATH, policy), own(TEST_PATH, declared)]).expect("declared as legitimate");
 }
@@ -455,7 +476,8 @@ fn a_pass_while_something_changes_is_refused() {
 fn a_verdict_from_knowing_less_is_refused() {
     let problems = load_with("\tinput.cluster.private.value == false\n", "\tnot input.cluster.private.value == true\n")
         .expect_err("refused");
-    let expected = "own/private.rego: case `complies` wants pass, but with `cluster.private` unknown the policy says fail";
+    let expected =
+        "own/private.rego: case `complies` wants pass, but with `cluster.private` unknown the policy says fail";
     assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{problems:#?}");
 }
 
@@ -505,29 +527,57 @@ fn cases_and_tests_are_held_to_their_form() {
         assert!(TEST.contains(from), "the example holds {from:?}");
         file(TEST.replacen(from, to, 1))
     };
-    refused(load(vec![own(PATH, POLICY)]), &["own/private.rego:14: the policy has no test file of package own.private_test"]);
+    refused(
+        load(vec![own(PATH, POLICY)]),
+        &["own/private.rego:14: the policy has no test file of package own.private_test"],
+    );
     refused(
         with("\"want\": \"not_applicable\"", "\"want\": \"unknown\""),
         &["own/private_test.rego:6: no case wants `not_applicable`; each policy needs one of each"],
     );
     refused(
         with("\"private\": {\"value\": false}", "\"privat\": {\"value\": false}"),
-        &["own/private_test.rego:6: case `violates`: its document is not of the published form: unknown field `privat`"],
+        &[
+            "own/private_test.rego:6: case `violates`: its document is not of the published form: unknown field `privat`",
+        ],
     );
     refused(
-        with("\"want\": \"pass\", \"document\": testing.aks_cluster", "\"want\": \"pass\", \"document\": testing.aks_compute"),
+        with(
+            "\"want\": \"pass\", \"document\": testing.aks_cluster",
+            "\"want\": \"pass\", \"document\": testing.aks_compute",
+        ),
         &["case `complies`: its document is of the kind aks_compute, but the policy judges aks_cluster"],
     );
     refused(with("\"keys\": [\"public\"]", "\"keys\": [\"other\"]"), &["case `violates` wants the keys [\"other\"]"]);
-    refused(with("testing.unknown(\"not_told\")", "testing.nothing(1)"), &["`data.mlfence.testing.nothing` is no function"]);
     refused(
-        with("policy.compliant with input as cases.complies.document", "policy.compliant with input as cases.unknown.document"),
+        with("testing.unknown(\"not_told\")", "testing.nothing(1)"),
+        &["`data.mlfence.testing.nothing` is no function"],
+    );
+    refused(
+        with(
+            "policy.compliant with input as cases.complies.document",
+            "policy.compliant with input as cases.unknown.document",
+        ),
         &["own/private_test.rego:26: test_it_passes fails"],
     );
     refused(with("test_it_passes", "it_passes"), &["own/private_test.rego: has no test"]);
     refused(
         file(format!("{TEST}\ntest_broken if {{\n\tto_number(\"x\") == 1\n}}\n")),
         &["own/private_test.rego:30: test_broken: "],
+    );
+}
+
+#[test]
+fn a_policy_cannot_pass_as_a_library() {
+    let lib = |path: &str, text: &str| own(&format!("/usr/lib/policies/{path}"), text);
+    let rooted = |file: SourceFile| SourceFile { origin: Origin::Directory("/usr/lib/policies/".to_owned()), ..file };
+    let bundle =
+        load(vec![rooted(lib(PATH, POLICY)), rooted(lib(TEST_PATH, TEST))]).expect("folders above do not count");
+    assert_eq!(bundle.policies().len(), 1);
+    let library = "package lib.shared\n\napplies := true\n";
+    refused(
+        load(vec![own(PATH, POLICY), own(TEST_PATH, TEST), own("lib/shared.rego", library)]),
+        &["lib/shared.rego:3: a file in a folder `lib` or `testing` may not define `applies`; only policies judge"],
     );
 }
 
@@ -551,7 +601,8 @@ fn evaluate(bundle: &Bundle, document: &serde_json::Value) -> Result<Evaluation,
 fn an_evaluation_that_takes_too_long_is_a_policy_error() {
     let join = "_all := input.subject.subscriptions\n\nviolations contains {\"key\": \"x\", \"message\": \"x\", \"evidence\": {}} if {\n\t\
                 applies\n\tsome a in _all\n\tsome b in _all\n\tsome c in _all\n\ta < b\n\tb < c\n\tc < a\n}\n";
-    let declared = TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"subject.subscriptions\"],");
+    let declared =
+        TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"subject.subscriptions\"],");
     let files = vec![own(PATH, format!("{POLICY}\n{join}")), own(TEST_PATH, declared)];
     let bundle = load(files).expect("it is right, if slow");
     let case = bundle.policy("OWN-001").and_then(|policy| policy.cases.iter().find(|case| case.name == "complies"));

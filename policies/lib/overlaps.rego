@@ -15,7 +15,12 @@ key(overlap) := concat(" ", [overlap.what, _place(overlap), overlap.range, overl
 message(overlap) := sprintf("%s %s overlaps %s", [_uses[overlap.what], overlap.range, overlap.overlaps])
 
 # The overlap as evidence.
-evidence(overlap) := {"what": overlap.what, "range": overlap.range, "set_on": _place(overlap), "overlaps": overlap.overlaps}
+evidence(overlap) := {
+	"what": overlap.what,
+	"range": overlap.range,
+	"set_on": _place(overlap),
+	"overlaps": overlap.overlaps,
+}
 
 _place(overlap) := overlap.resource if overlap.resource != null
 

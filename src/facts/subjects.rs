@@ -85,7 +85,7 @@ fn aks_compute(
     let workspace = inventory.workspace(&compute.workspace);
     let node = compute.target.clone().and_then(|id| inventory.cluster(&id));
     let vnets = node.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
-    let paths = vnets.clone().and_then(|vnets| Ok(vnets.iter().map(|vnet| path(inventory, &workspace, vnet)).collect()));
+    let paths = vnets.clone().map(|vnets| vnets.iter().map(|vnet| path(inventory, &workspace, vnet)).collect());
     let mut states = vec![(&compute.state, &compute.id)];
     states.extend(workspace.as_ref().ok().map(|workspace| (&workspace.state, &workspace.id)));
     states.extend(node.as_ref().ok().map(|cluster| (&cluster.state, &cluster.id)));

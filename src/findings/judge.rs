@@ -189,11 +189,13 @@ pub fn judge(
     result
 }
 
-/// The verdict on subjects that nobody could see.
-pub fn judge_hidden(policy: &Policy, severity: Severity, hidden: &Hidden) -> PolicyResult {
+/// The verdict on subjects that nobody could see. Besides what hides them, whatever else the policy requires there
+/// must be read before there is a verdict.
+pub fn judge_hidden(policy: &Policy, severity: Severity, hidden: &Hidden, coverage: &Coverage) -> PolicyResult {
     let subject = Subject { kind: hidden.kind, id: hidden.scope.clone(), workspace: None, hidden: true };
     let mut result = blank(policy, severity, subject);
-    result.set_unknown(vec![hidden.reason.clone()]);
+    let required = policy.metadata.requires.iter().filter_map(|kind| coverage.hides(*kind, &hidden.scope));
+    result.set_unknown(std::iter::once(hidden.reason.clone()).chain(required).collect());
     result
 }
 

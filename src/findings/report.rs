@@ -31,6 +31,9 @@ pub struct Report {
     /// How many unknowns the deeds settle.
     #[serde(skip)]
     pub settlement: Settlement,
+    /// The names of the subscriptions, by their folded guids.
+    #[serde(skip)]
+    pub subscriptions: BTreeMap<String, String>,
 }
 
 /// The numbers of a report.
@@ -78,6 +81,12 @@ impl Report {
             settle: settlement.deeds.clone(),
             results,
             settlement,
+            subscriptions: snapshot
+                .header
+                .subscriptions
+                .iter()
+                .map(|subscription| (subscription.id.to_ascii_lowercase(), subscription.name.clone()))
+                .collect(),
         }
     }
 

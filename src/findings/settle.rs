@@ -80,8 +80,8 @@ fn words(by: SettleBy, at: &ResourceId, what: &[String]) -> String {
     match by {
         // A whole kind of estate is missing: the built-in role is the shorter way to say it.
         SettleBy::Permission if what.len() > 2 => format!("grant Reader on {at}"),
-        SettleBy::Permission => format!("grant {} on {at}", what.join(" and ")),
-        SettleBy::Declaration => format!("declare {} for {at}", what.join(" and ")),
+        SettleBy::Permission => format!("grant {} on {at}", join(what)),
+        SettleBy::Declaration => format!("declare {} for {at}", join(what)),
         SettleBy::Scope if at.subscription().is_some() => format!("include {at} in the sweep, with Reader on it"),
         SettleBy::Scope => format!("take a snapshot that holds {}", what.join(", ")),
         SettleBy::Retry => format!("sweep again: {} of {at} could not be read this time", what.join(", ")),

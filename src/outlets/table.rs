@@ -51,9 +51,9 @@ fn groups(report: &Report) -> Vec<(String, Vec<&PolicyResult>)> {
     for result in &report.results {
         let subject = &result.subject;
         let name = match &subject.workspace {
-            Some(workspace) => place(workspace, "workspace"),
-            None if subject.hidden => "not visible".to_owned(),
-            None => place(&subject.id, "shared or unassigned"),
+            Some(workspace) => place(report, workspace, &format!("workspace {}", workspace.name())),
+            None if subject.hidden => format!("not visible in {}", known_as(report, &subject.id)),
+            None => place(report, &subject.id, &format!("{} {}, of several workspaces or none", subject.kind.name(), subject.id.name())),
         };
         groups.entry(name).or_default().push(result);
     }
@@ -67,19 +67,30 @@ fn groups(report: &Report) -> Vec<(String, Vec<&PolicyResult>)> {
     groups
 }
 
-fn place(id: &ResourceId, what: &str) -> String {
-    let subscription = id.subscription().unwrap_or("-");
-    let group = id.resource_group_name().unwrap_or("-");
-    format!("{what} {}  (resource group {group}, subscription {subscription})", id.name())
+fn place(report: &Report, id: &ResourceId, what: &str) -> String {
+    format!("{what}  (resource group {}, {})", id.resource_group_name().unwrap_or("-"), known_as(report, id))
+}
+
+/// A scope's subscription by the name that people know it by, with its guid.
+fn known_as(report: &Report, scope: &ResourceId) -> String {
+    match scope.subscription() {
+        Some(guid) => match report.subscriptions.get(guid) {
+            Some(name) if !name.is_empty() => format!("subscription {name}, {guid}"),
+            _ => format!("subscription {guid}"),
+        },
+        None => scope.to_string(),
+    }
 }
 
 fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: Layout) -> fmt::Result {
     writeln!(out, "{}", paint(name, "1", layout))?;
-    let mut listed: Vec<&&PolicyResult> =
-        results.iter().filter(|r| !matches!(r.status, Status::Pass | Status::NotApplicable)).collect();
+    let mut listed: Vec<&PolicyResult> =
+        results.iter().copied().filter(|r| !matches!(r.status, Status::Pass | Status::NotApplicable)).collect();
     listed.sort_by_key(|r| (r.status, std::cmp::Reverse(r.worst()), r.policy.clone(), r.subject.clone()));
-    for result in listed {
-        write_result(out, result, layout)?;
+    while let Some(first) = listed.first().copied() {
+        let (same, rest): (Vec<_>, Vec<_>) = listed.iter().copied().partition(|other| alike(first, other));
+        write_results(out, if same.is_empty() { std::slice::from_ref(&first) } else { &same }, layout)?;
+        listed = rest.into_iter().filter(|other| !std::ptr::eq(*other, first)).collect();
     }
     for status in [Status::Pass, Status::NotApplicable] {
         let mut policies: BTreeMap<&str, usize> = BTreeMap::new();
@@ -97,7 +108,14 @@ fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: 
     Ok(())
 }
 
-fn write_result(out: &mut String, result: &PolicyResult, layout: Layout) -> fmt::Result {
+/// Unknowns in one place for the same reason are one entry, however many policies they concern.
+fn alike(a: &PolicyResult, b: &PolicyResult) -> bool {
+    let same = |a: &PolicyResult| (a.status, a.subject.id.clone(), a.reason.clone(), a.notes.clone());
+    a.status == Status::Unknown && same(a) == same(b) && (a.subject.hidden || a.reasons == b.reasons)
+}
+
+fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> fmt::Result {
+    let Some(result) = alike.first() else { return Ok(()) };
     let (label, color) = match result.status {
         Status::Fail => ("FAIL", if result.worst() >= Severity::High { "1;31" } else { "31" }),
         Status::Unknown => ("unknown", "33"),
@@ -105,14 +123,21 @@ fn write_result(out: &mut String, result: &PolicyResult, layout: Layout) -> fmt:
         Status::Pass => ("pass", "32"),
         Status::NotApplicable => ("n/a", "2"),
     };
-    let subject = if result.subject.hidden { result.subject.id.to_string() } else { result.subject.id.name().to_owned() };
-    let head = format!("  {} {:<9}{:<9}", paint(&format!("{label:<8}"), color, layout), result.worst().name(), result.policy);
-    write_wrapped(out, &head, 29, &format!("{} · {subject}", result.title), layout)?;
+    let subject = if result.subject.hidden { "subjects that may be there" } else { result.subject.id.name() };
+    let head = format!("  {} {:<9}", paint(&format!("{label:<8}"), color, layout), result.worst().name());
+    match alike {
+        [result] => write_wrapped(out, &head, 20, &format!("{:<9}{} · {subject}", result.policy, result.title), layout)?,
+        several => {
+            let policies: Vec<&str> = several.iter().map(|result| result.policy.as_str()).collect();
+            write_wrapped(out, &head, 20, &format!("{} · {subject}", policies.join(", ")), layout)?;
+        }
+    }
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
         write_wrapped(out, "", 11, &format!("fix: {}", violation.remediation.trim()), layout)?;
     }
-    for reason in &result.reasons {
+    let shown = if result.subject.hidden { 1 } else { result.reasons.len() };
+    for reason in result.reasons.iter().take(shown) {
         write_wrapped(out, "", 11, &format!("{}: {}", reason.code.name(), reason.message), layout)?;
     }
     for note in &result.notes {
@@ -134,8 +159,12 @@ fn write_gaps(out: &mut String, gaps: &[Gap], layout: Layout) -> fmt::Result {
         causes.entry((gap.scope.to_string(), reason)).or_default().push(gap);
     }
     for ((scope, reason), gaps) in causes {
-        let kinds: Vec<&str> = gaps.iter().map(|gap| gap.source.name()).collect();
-        write_wrapped(out, "  ", 2, &format!("{scope}: {reason}: {}", kinds.join(", ")), layout)?;
+        let names: Vec<&str> = gaps.iter().map(|gap| gap.source.name()).collect();
+        let kinds = match names.as_slice() {
+            few if few.len() <= 8 => few.join(", "),
+            many => format!("{} and {} more kinds", many.get(..6).unwrap_or(many).join(", "), many.len() - 6),
+        };
+        write_wrapped(out, "  ", 2, &format!("{scope}: {reason}: {kinds}"), layout)?;
         let details: std::collections::BTreeSet<&str> =
             gaps.iter().map(|gap| gap.detail.as_str()).filter(|detail| !detail.is_empty()).collect();
         for detail in details.iter().take(1) {

@@ -273,7 +273,8 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
                 let message = format!("the package {package} is taken by {}", other.file.path);
                 problems.push(file.problem(line, message));
             } else if own.starts_with(&other.outline.package) || other.outline.package.starts_with(own) {
-                let message = format!("the package {package} may not nest with {} of {}", other.package, other.file.path);
+                let message =
+                    format!("the package {package} may not nest with {} of {}", other.package, other.file.path);
                 problems.push(file.problem(line, message));
             }
         }
@@ -281,8 +282,11 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
             Role::Policy => check_policy_file(file, problems),
             Role::Test => check_test_file(file, problems),
             Role::Library | Role::Testing => {
-                for rule in file.outline.rules.iter().filter(|rule| rule.path == ["applies"]) {
-                    let message = "a library may not define `applies`; only policies judge".to_owned();
+                let is_contract = |name: &String| CONTRACT.contains(&name.as_str());
+                for rule in file.outline.rules.iter().filter(|rule| rule.path.first().is_some_and(is_contract)) {
+                    let name = rule.path.join(".");
+                    let message =
+                        format!("a file in a folder `lib` or `testing` may not define `{name}`; only policies judge");
                     problems.push(file.problem(rule.line, message));
                 }
             }
@@ -318,7 +322,8 @@ fn check_pairs(files: &[Parsed], problems: &mut Vec<Problem>) {
                 format!("the policy has no test file of package {}_test", file.package)
             }
             Role::Test if !files.iter().any(is_tested) => {
-                "the package of a test file is that of its policy with `_test` added; there is no such policy".to_owned()
+                "the package of a test file is that of its policy with `_test` added; there is no such policy"
+                    .to_owned()
             }
             _ => continue,
         };
@@ -351,8 +356,7 @@ fn admit(files: &[Parsed], at: usize, metadata: Metadata) -> Result<(Policy, Eng
     };
     let on_nothing = gate::check_on_nothing(&policy, &mut engine);
     let mut problems: Vec<Problem> = on_nothing.into_iter().map(of_policy).collect();
-    let mut tests =
-        engine::over(test_closure(files, test), &file.package).map_err(|error| vec![of_test(error)])?;
+    let mut tests = engine::over(test_closure(files, test), &file.package).map_err(|error| vec![of_test(error)])?;
     let cases_line = test.outline.rules.iter().find(|rule| rule.path == ["cases"]).map(|rule| rule.line);
     match engine::evaluate_test(&mut tests, &format!("data.{}.cases", test.package)) {
         Err(error) => {
@@ -393,7 +397,8 @@ fn closure(files: &[Parsed], at: usize) -> Vec<&Parsed> {
     while let Some(file) = queue.pop().and_then(|at| files.get(at)) {
         let imports = file.outline.imports.iter().map(|(path, _)| path);
         let references = file.outline.rules.iter().flat_map(|rule| &rule.references);
-        let paths: Vec<&Vec<String>> = imports.chain(references.filter_map(|reference| data_path(&reference.target))).collect();
+        let paths: Vec<&Vec<String>> =
+            imports.chain(references.filter_map(|reference| data_path(&reference.target))).collect();
         for (other, library) in files.iter().enumerate().filter(|(_, file)| file.role == Role::Library) {
             let package = &library.outline.package;
             let read = paths.iter().any(|path| package.starts_with(path) || path.starts_with(package));

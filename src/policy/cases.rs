@@ -103,7 +103,11 @@ pub(super) fn with_lists_emptied(document: &Json) -> Vec<(String, Json)> {
 /// The document once for each fact in it that is known, with that fact unknown; and the fact's path.
 pub(super) fn with_facts_unknown(document: &Json) -> Vec<(String, Json)> {
     let is_known = |value: &Json| value.as_object().is_some_and(|fact| fact.len() == 1 && fact.contains_key("value"));
-    variants(document, &is_known, &serde_json::json!({"unknown": {"code": "denied", "message": "it could not be read"}}))
+    variants(
+        document,
+        &is_known,
+        &serde_json::json!({"unknown": {"code": "denied", "message": "it could not be read"}}),
+    )
 }
 
 fn variants(document: &Json, is_meant: &dyn Fn(&Json) -> bool, instead: &Json) -> Vec<(String, Json)> {

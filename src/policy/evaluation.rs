@@ -142,7 +142,9 @@ pub(super) fn read(package: &Value, severity: Severity) -> Result<Evaluation, St
 /// What is said of a rule that is not part of the contract.
 pub(super) fn unknown_rule(name: &str) -> String {
     let contract = CONTRACT.join(", ");
-    format!("`{name}` is no rule of the contract ({contract}); let a helper's name begin with `_`, or make it a function")
+    format!(
+        "`{name}` is no rule of the contract ({contract}); let a helper's name begin with `_`, or make it a function"
+    )
 }
 
 fn hold_to_contract(evaluation: &Evaluation, severity: Severity) -> Result<(), String> {

@@ -12,6 +12,10 @@ use super::source::{Parsed, Problem, Role};
 /// A rule: its package and its first name, joined; or a builtin, which `with` may replace.
 type Node = Vec<String>;
 
+/// How many rules may refer to each other in a row. The engine recurses with each, so a chain of thousands
+/// would overflow the stack just as a cycle does; an honest policy has three or four.
+const DEEPEST_CHAIN: usize = 16;
+
 struct Graph<'a> {
     files: &'a [Parsed],
     /// Where each rule is first defined: the file's index and the line.
@@ -34,6 +38,7 @@ pub(super) fn check(files: &[Parsed]) -> Vec<Problem> {
     graph.define();
     graph.connect();
     graph.find_cycles();
+    graph.find_long_chains();
     graph.problems
 }
 
@@ -171,7 +176,9 @@ impl Graph<'_> {
 
     /// Every rule that a path leads to: the rule that it goes into, or those below it.
     fn below(&self, path: &[String]) -> Vec<Node> {
-        self.nodes.keys().filter(|node| node.starts_with(path) || path.starts_with(node)).cloned().collect()
+        let inside = self.nodes.range(path.to_vec()..).map(|(node, _)| node).take_while(|node| node.starts_with(path));
+        let around = (0..path.len()).filter_map(|length| Some(self.nodes.get_key_value(path.get(..length)?)?.0));
+        inside.chain(around).cloned().collect()
     }
 
     /// Policies read facts and libraries only: no policy reads another's verdict.
@@ -205,8 +212,7 @@ impl Graph<'_> {
     /// One problem for each knot of rules that refer to each other.
     fn find_cycles(&mut self) {
         let mut told: BTreeSet<Node> = BTreeSet::new();
-        let starts: Vec<Node> = self.nodes.keys().cloned().collect();
-        for start in starts {
+        for start in self.knotted() {
             if told.contains(&start) {
                 continue;
             }
@@ -217,12 +223,44 @@ impl Graph<'_> {
                 "recursion, which would overflow the stack: {} (a local variable counts as the rule of its name)",
                 names.join(" refers to ")
             );
-            if let Some((file, line)) = self.nodes.get(&start)
+            // A builtin that `with` replaces has no place of its own.
+            if let Some((file, line)) = cycle.iter().find_map(|node| self.nodes.get(node))
                 && let Some(file) = self.files.get(*file)
             {
                 let problem = file.problem(*line, message);
                 self.problems.push(problem);
             }
+        }
+    }
+
+    /// The rules that lie on a cycle or between two: what is left after taking away, again and again, those that
+    /// nothing refers to and those that refer to nothing. So a search from each stays cheap for honest bundles.
+    fn knotted(&self) -> Vec<Node> {
+        let edges: BTreeSet<(&Node, &Node)> =
+            self.edges.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to))).collect();
+        let backward = without_starts(edges).into_iter().map(|(from, to)| (to, from)).collect();
+        let left: BTreeSet<&Node> = without_starts(backward).into_iter().map(|(node, _)| node).collect();
+        left.into_iter().cloned().collect()
+    }
+
+    /// One problem for each rule with which a chain of references grows too long.
+    fn find_long_chains(&mut self) {
+        let mut level: BTreeSet<&Node> = self.nodes.keys().collect();
+        let mut length = 0;
+        // What has not run out after as many steps is too long, or a cycle, which is told already.
+        while !level.is_empty() && length < DEEPEST_CHAIN {
+            level = level.iter().flat_map(|node| self.edges.get(*node)).flatten().collect();
+            length += 1;
+        }
+        if !self.knotted().is_empty() {
+            return;
+        }
+        let Some((node, (file, line))) = level.iter().find_map(|node| self.nodes.get_key_value(*node)) else { return };
+        let message =
+            format!("more than {DEEPEST_CHAIN} rules refer to each other in a row, down to `{}`", shown(node));
+        if let Some(file) = self.files.get(*file) {
+            let problem = file.problem(*line, message);
+            self.problems.push(problem);
         }
     }
 
@@ -251,6 +289,31 @@ impl Graph<'_> {
         }
         None
     }
+}
+
+/// These edges without those that no cycle leads to, in one pass.
+fn without_starts<'n>(mut edges: BTreeSet<(&'n Node, &'n Node)>) -> BTreeSet<(&'n Node, &'n Node)> {
+    let mut incoming: BTreeMap<&Node, usize> = BTreeMap::new();
+    let mut outgoing: BTreeMap<&Node, Vec<&'n Node>> = BTreeMap::new();
+    for (from, to) in &edges {
+        *incoming.entry(to).or_default() += 1;
+        incoming.entry(from).or_default();
+        outgoing.entry(from).or_default().push(to);
+    }
+    let mut starts: Vec<&'n Node> =
+        edges.iter().map(|(from, _)| *from).filter(|from| incoming.get(from) == Some(&0)).collect();
+    while let Some(start) = starts.pop() {
+        for next in outgoing.remove(start).into_iter().flatten() {
+            edges.remove(&(start, next));
+            if let Some(count) = incoming.get_mut(next) {
+                *count -= 1;
+                if *count == 0 {
+                    starts.push(next);
+                }
+            }
+        }
+    }
+    edges
 }
 
 fn node(package: &[String], path: &[String]) -> Node {

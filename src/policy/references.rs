@@ -148,9 +148,7 @@ fn definition(rule: &Rule, aliases: &BTreeMap<String, Vec<String>>) -> Result<De
 fn is_only_true(head: &RuleHead, bodies: &[RuleBody]) -> bool {
     let RuleHead::Compr { assign, .. } = head else { return false };
     let assigns = bodies.iter().filter_map(|body| body.assign.as_ref()).chain(assign);
-    let is_true = |assign: &RuleAssign| {
-        matches!(assign.value.as_ref(), Expr::Bool { value, .. } if value.as_bool().is_ok_and(|value| *value))
-    };
+    let is_true = |assign: &RuleAssign| matches!(assign.value.as_ref(), Expr::Bool { value, .. } if value.as_bool().is_ok_and(|value| *value));
     assigns.into_iter().all(is_true)
 }
 

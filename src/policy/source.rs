@@ -73,8 +73,14 @@ pub(super) enum Role {
 }
 
 impl Role {
-    fn of(path: &str) -> Self {
-        let mut folders: Vec<&str> = path.split('/').collect();
+    /// The folders that count are those below the origin: a bundle may well live in `/usr/lib`.
+    fn of(file: &SourceFile) -> Self {
+        let root = match &file.origin {
+            Origin::Shipped => "policies",
+            Origin::Directory(directory) => directory,
+        };
+        let below = file.path.strip_prefix(root.trim_end_matches('/')).unwrap_or(&file.path);
+        let mut folders: Vec<&str> = below.split('/').collect();
         let name = folders.pop().unwrap_or_default();
         if name.ends_with("_test.rego") {
             Role::Test
@@ -120,7 +126,7 @@ pub(super) fn parse(file: SourceFile) -> Result<Parsed, Problem> {
     };
     let outline = references::outline(module).map_err(|(line, message)| problem(Some(line), message))?;
     let package = outline.package.join(".");
-    Ok(Parsed { role: Role::of(&file.path), package, outline, file })
+    Ok(Parsed { role: Role::of(&file), package, outline, file })
 }
 
 /// The line and the message of an engine error, which is one text: `--> path:line:column`, the excerpt,

@@ -11,7 +11,7 @@ use mlfence::findings::{Report, Status};
 use mlfence::inventory::Snapshot;
 
 /// The shipped policies with a private control plane demanded, so that every policy has something to judge.
-pub fn setup() -> &'static Setup {
+pub(crate) fn setup() -> &'static Setup {
     static SETUP: OnceLock<Setup> = OnceLock::new();
     SETUP.get_or_init(|| {
         let mut setup = Setup::load(None, &PolicyArguments::default()).expect("the shipped policies load");
@@ -20,23 +20,23 @@ pub fn setup() -> &'static Setup {
     })
 }
 
-pub fn snapshot(estate: &Estate) -> Snapshot {
+pub(crate) fn snapshot(estate: &Estate) -> Snapshot {
     Snapshot::read(estate.to_jsonl().as_bytes()).expect("armsim writes what mlfence reads")
 }
 
-pub fn judge(snapshot: &Snapshot) -> Judged {
+pub(crate) fn judge(snapshot: &Snapshot) -> Judged {
     judge_snapshot(setup(), snapshot, &BTreeSet::new())
 }
 
-pub fn report(estate: &Estate) -> Report {
+pub(crate) fn report(estate: &Estate) -> Report {
     judge(&snapshot(estate)).report
 }
 
 /// A verdict's place: the policy and the last part of the subject's id (`hidden:SCOPE` for a hidden one).
-pub type Place = (String, String);
+pub(crate) type Place = (String, String);
 
 /// The verdicts of a report by their places. Names are unique in the estates used here.
-pub fn verdicts(report: &Report) -> BTreeMap<Place, Status> {
+pub(crate) fn verdicts(report: &Report) -> BTreeMap<Place, Status> {
     let mut verdicts = BTreeMap::new();
     for result in &report.results {
         let id = &result.subject.id;
@@ -49,7 +49,7 @@ pub fn verdicts(report: &Report) -> BTreeMap<Place, Status> {
 }
 
 /// The verdicts that differ between two reports: place, before, after.
-pub fn moved(before: &Report, after: &Report) -> BTreeMap<Place, (Option<Status>, Option<Status>)> {
+pub(crate) fn moved(before: &Report, after: &Report) -> BTreeMap<Place, (Option<Status>, Option<Status>)> {
     let (before, after) = (verdicts(before), verdicts(after));
     let places: BTreeSet<&Place> = before.keys().chain(after.keys()).collect();
     places
@@ -57,4 +57,18 @@ pub fn moved(before: &Report, after: &Report) -> BTreeMap<Place, (Option<Status>
         .map(|place| (place.clone(), (before.get(place).copied(), after.get(place).copied())))
         .filter(|(_, (before, after))| before != after)
         .collect()
+}
+
+/// A configuration whose client asks `server`, as a service principal of its own.
+pub(crate) fn config_for(server: &armsim::RunningServer, folder: &std::path::Path) -> mlfence::config::Config {
+    let secret = folder.join("secret");
+    std::fs::write(&secret, armsim::server::SECRET).expect("a secret file");
+    let url = server.base_url();
+    let text = format!(
+        "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\n\
+         credential: {{ type: client_secret, tenant_id: 11111111-1111-1111-1111-111111111111, client_id: 22222222-2222-2222-2222-222222222222, secret_file: '{}' }}\n\
+         expectations: {{ default: {{ control_plane: private }} }}\n",
+        secret.display()
+    );
+    mlfence::config::Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }

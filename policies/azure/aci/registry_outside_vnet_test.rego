@@ -34,13 +34,19 @@ cases := {
 		"note": "endpoint and rule are two violations",
 		"want": "fail",
 		"keys": [concat(" ", [fact, testing.home.id]) | some fact in ["registry_endpoint_in_vnet", "registry_rule_for_vnet"]],
-		"document": _in([_network({"registry_endpoint_in_vnet": {"value": true}, "registry_rule_for_vnet": {"value": true}})]),
+		"document": _in([_network({
+			"registry_endpoint_in_vnet": {"value": true},
+			"registry_rule_for_vnet": {"value": true},
+		})]),
 	},
 	"endpoint_while_rules_unreadable": {
 		"note": "a definite violation stands beside an unknown",
 		"want": "fail",
 		"keys": [concat(" ", ["registry_endpoint_in_vnet", testing.home.id])],
-		"document": _in([_network({"registry_endpoint_in_vnet": {"value": true}, "registry_rule_for_vnet": testing.unknown("not_told")})]),
+		"document": _in([_network({
+			"registry_endpoint_in_vnet": {"value": true},
+			"registry_rule_for_vnet": testing.unknown("not_told"),
+		})]),
 	},
 	"endpoint_unreadable": {
 		"note": "an endpoint of the registry could not be read",
@@ -55,17 +61,27 @@ cases := {
 	"closed_registry": {
 		"note": "endpoints elsewhere only, and not public: how images are pulled is not proven",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"registry": {"value": object.union(_registry, {"public": {"value": false}})}}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"registry": {"value": object.union(_registry, {"public": {"value": false}})}},
+		}),
 	},
 	"openness_not_told": {
 		"note": "whether the registry is open is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"registry": {"value": {"id": _registry.id, "name": "acr", "public": testing.unknown("not_told")}}}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"registry": {
+					"value": {"id": _registry.id, "name": "acr", "public": testing.unknown("not_told")},
+				},
+			},
+		}),
 	},
 	"registry_unreadable": {
 		"note": "the registry could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"registry": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"registry": testing.unknown("denied")},
+		}),
 	},
 	"no_registry": {
 		"note": "the workspace has no registry yet",
@@ -75,27 +91,47 @@ cases := {
 	"endpoint_owner_unproven": {
 		"note": "perhaps not the workspace's service",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven"), "networks": {"value": [_network({"registry_endpoint_in_vnet": {"value": true}})]}}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"owner": testing.unknown("ownership_unproven"),
+				"networks": {"value": [_network({"registry_endpoint_in_vnet": {"value": true}})]},
+			},
+		}),
 	},
 	"outside_any_vnet": {
 		"note": "a public web service needs no VNet, whoever owns it",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": {"value": false}, "networks": {"value": []}, "owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": {"value": false},
+				"networks": {"value": []},
+				"owner": testing.unknown("ownership_unproven"),
+			},
+		}),
 	},
 	"owner_unproven": {
 		"note": "it is not proven that the container group is the workspace's",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"owner": testing.unknown("ownership_unproven")},
+		}),
 	},
 	"placement_unproven": {
 		"note": "which network it lives in is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": testing.unknown("placement_unproven"), "networks": testing.unknown("placement_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": testing.unknown("placement_unproven"),
+				"networks": testing.unknown("placement_unproven"),
+			},
+		}),
 	},
 	"networks_unreadable": {
 		"note": "it lives in a VNet that could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"networks": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"networks": testing.unknown("denied")},
+		}),
 	},
 	"no_network_named": {
 		"note": "it lives in a VNet, but none is named",

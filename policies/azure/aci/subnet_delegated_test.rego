@@ -44,7 +44,10 @@ cases := {
 		"note": "one of two subnets is not delegated",
 		"want": "fail",
 		"keys": [testing.subnet(testing.home, "other", []).id],
-		"document": _in([testing.aci_network, _network({"subnet": testing.subnet(testing.home, "other", [])})]),
+		"document": _in([
+			testing.aci_network,
+			_network({"subnet": testing.subnet(testing.home, "other", [])}),
+		]),
 	},
 	"unfinished": {
 		"note": "the delegation is not finished",
@@ -54,7 +57,10 @@ cases := {
 	"state_not_told": {
 		"note": "whether the delegation is finished is not known",
 		"want": "unknown",
-		"document": _with([{"service": testing.aci_delegation.service, "succeeded": testing.unknown("not_told")}]),
+		"document": _with([{
+			"service": testing.aci_delegation.service,
+			"succeeded": testing.unknown("not_told"),
+		}]),
 	},
 	"subnet_unreadable": {
 		"note": "the delegations could not be read",
@@ -64,27 +70,47 @@ cases := {
 	"not_delegated_owner_unproven": {
 		"note": "perhaps not the workspace's service",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven"), "networks": {"value": [_network({"subnet": testing.subnet(testing.home, "aci", [])})]}}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"owner": testing.unknown("ownership_unproven"),
+				"networks": {"value": [_network({"subnet": testing.subnet(testing.home, "aci", [])})]},
+			},
+		}),
 	},
 	"outside_any_vnet": {
 		"note": "a public web service needs no VNet, whoever owns it",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": {"value": false}, "networks": {"value": []}, "owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": {"value": false},
+				"networks": {"value": []},
+				"owner": testing.unknown("ownership_unproven"),
+			},
+		}),
 	},
 	"owner_unproven": {
 		"note": "it is not proven that the container group is the workspace's",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"owner": testing.unknown("ownership_unproven")},
+		}),
 	},
 	"placement_unproven": {
 		"note": "which network it lives in is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": testing.unknown("placement_unproven"), "networks": testing.unknown("placement_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": testing.unknown("placement_unproven"),
+				"networks": testing.unknown("placement_unproven"),
+			},
+		}),
 	},
 	"networks_unreadable": {
 		"note": "it lives in a VNet that could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"networks": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"networks": testing.unknown("denied")},
+		}),
 	},
 	"no_network_named": {
 		"note": "it lives in a VNet, but none is named",

@@ -51,33 +51,56 @@ cases := {
 	"other_group_owner_unproven": {
 		"note": "in another group, but perhaps not the workspace's",
 		"want": "unknown",
-		"document": testing.changed(_in([_at(testing.subnet(_foreign, "aci", []))]), {"service": {"owner": testing.unknown("ownership_unproven"), "networks": {"value": [_at(testing.subnet(_foreign, "aci", []))]}}}),
+		"document": testing.changed(_in([_at(testing.subnet(_foreign, "aci", []))]), {
+			"service": {
+				"owner": testing.unknown("ownership_unproven"),
+				"networks": {"value": [_at(testing.subnet(_foreign, "aci", []))]},
+			},
+		}),
 	},
 	"other_group_while_changing": {
 		"note": "a definite violation stands while the service is being changed",
 		"want": "fail",
 		"keys": [_foreign.id],
-		"document": testing.changed(testing.aci_service, {"service": {"networks": {"value": [_at(testing.subnet(_foreign, "aci", []))]}}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"networks": {"value": [_at(testing.subnet(_foreign, "aci", []))]}},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"outside_any_vnet": {
 		"note": "a public web service needs no VNet, whoever owns it",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": {"value": false}, "networks": {"value": []}, "owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": {"value": false},
+				"networks": {"value": []},
+				"owner": testing.unknown("ownership_unproven"),
+			},
+		}),
 	},
 	"owner_unproven": {
 		"note": "it is not proven that the container group is the workspace's",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"owner": testing.unknown("ownership_unproven")},
+		}),
 	},
 	"placement_unproven": {
 		"note": "which network it lives in is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": testing.unknown("placement_unproven"), "networks": testing.unknown("placement_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": testing.unknown("placement_unproven"),
+				"networks": testing.unknown("placement_unproven"),
+			},
+		}),
 	},
 	"networks_unreadable": {
 		"note": "it lives in a VNet that could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"networks": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"networks": testing.unknown("denied")},
+		}),
 	},
 	"no_network_named": {
 		"note": "it lives in a VNet, but none is named",

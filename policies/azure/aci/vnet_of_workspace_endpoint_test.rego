@@ -33,53 +33,92 @@ cases := {
 		"note": "the endpoint serves one of two VNets",
 		"want": "fail",
 		"keys": [_other.id],
-		"document": _in([testing.aci_network, _network({"subnet": testing.subnet(_other, "aci", []), "workspace_endpoint_in_vnet": {"value": false}})]),
+		"document": _in([
+			testing.aci_network,
+			_network({
+				"subnet": testing.subnet(_other, "aci", []),
+				"workspace_endpoint_in_vnet": {"value": false},
+			}),
+		]),
 	},
 	"one_of_two_unreadable": {
 		"note": "a definite violation stands beside an unknown",
 		"want": "fail",
 		"keys": [_other.id],
-		"document": _in([_network({"workspace_endpoint_in_vnet": testing.unknown("denied")}), _network({"subnet": testing.subnet(_other, "aci", []), "workspace_endpoint_in_vnet": {"value": false}})]),
+		"document": _in([
+			_network({"workspace_endpoint_in_vnet": testing.unknown("denied")}),
+			_network({
+				"subnet": testing.subnet(_other, "aci", []),
+				"workspace_endpoint_in_vnet": {"value": false},
+			}),
+		]),
 	},
 	"no_endpoint": {
 		"note": "the workspace has no approved endpoint",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"workspace": {"private_endpoint": {"value": false}, "endpoint_networks": {"value": []}}}),
+		"document": testing.changed(testing.aci_service, {
+			"workspace": {"private_endpoint": {"value": false}, "endpoint_networks": {"value": []}},
+		}),
 	},
 	"endpoint_state_unreadable": {
 		"note": "whether the workspace has an endpoint is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"workspace": {"private_endpoint": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"workspace": {"private_endpoint": testing.unknown("denied")},
+		}),
 	},
 	"outside_any_vnet_endpoint_unreadable": {
 		"note": "outside any VNet it does not matter",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": {"value": false}}, "workspace": {"private_endpoint": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"in_vnet": {"value": false}},
+			"workspace": {"private_endpoint": testing.unknown("denied")},
+		}),
 	},
 	"endpoint_elsewhere_owner_unproven": {
 		"note": "perhaps not the workspace's service",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven"), "networks": {"value": [_network({"workspace_endpoint_in_vnet": {"value": false}})]}}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"owner": testing.unknown("ownership_unproven"),
+				"networks": {"value": [_network({"workspace_endpoint_in_vnet": {"value": false}})]},
+			},
+		}),
 	},
 	"outside_any_vnet": {
 		"note": "a public web service needs no VNet, whoever owns it",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": {"value": false}, "networks": {"value": []}, "owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": {"value": false},
+				"networks": {"value": []},
+				"owner": testing.unknown("ownership_unproven"),
+			},
+		}),
 	},
 	"owner_unproven": {
 		"note": "it is not proven that the container group is the workspace's",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"owner": testing.unknown("ownership_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"owner": testing.unknown("ownership_unproven")},
+		}),
 	},
 	"placement_unproven": {
 		"note": "which network it lives in is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"in_vnet": testing.unknown("placement_unproven"), "networks": testing.unknown("placement_unproven")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {
+				"in_vnet": testing.unknown("placement_unproven"),
+				"networks": testing.unknown("placement_unproven"),
+			},
+		}),
 	},
 	"networks_unreadable": {
 		"note": "it lives in a VNet that could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aci_service, {"service": {"networks": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aci_service, {
+			"service": {"networks": testing.unknown("denied")},
+		}),
 	},
 	"no_network_named": {
 		"note": "it lives in a VNet, but none is named",

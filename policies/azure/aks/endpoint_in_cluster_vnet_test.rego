@@ -59,24 +59,39 @@ cases := {
 	"peering_unreadable": {
 		"note": "one side of a peering could not be read",
 		"want": "unknown",
-		"document": _attached("kubernetes", [object.union(_bare, {"same_vnet": {"value": false}, "same_or_peered_vnet": testing.unknown("denied")})]),
+		"document": _attached("kubernetes", [object.union(_bare, {
+			"same_vnet": {"value": false},
+			"same_or_peered_vnet": testing.unknown("denied"),
+		})]),
 	},
 	"endpoint_unreadable": {
 		"note": "an endpoint's VNet could not be read",
 		"want": "unknown",
-		"document": _attached("aks", [object.union(_bare, {"same_vnet": testing.unknown("denied"), "same_or_peered_vnet": testing.unknown("denied")})]),
+		"document": _attached("aks", [object.union(_bare, {
+			"same_vnet": testing.unknown("denied"),
+			"same_or_peered_vnet": testing.unknown("denied"),
+		})]),
 	},
 	"v1_does_not_need_the_peerings": {
 		"note": "v1 passes by the VNet alone",
 		"want": "pass",
 		"may_be_empty": ["workspace.endpoint_networks.value"],
-		"document": _attached("aks", [object.union(_bare, {"same_vnet": {"value": true}, "same_or_peered_vnet": {"value": true}})]),
+		"document": _attached("aks", [object.union(_bare, {
+			"same_vnet": {"value": true},
+			"same_or_peered_vnet": {"value": true},
+		})]),
 	},
 	"no_way_beside_an_unreadable_one": {
 		"note": "a definite violation stands beside an unknown",
 		"want": "fail",
 		"keys": [_other.id],
-		"document": _attached("kubernetes", [object.union(_bare, {"same_vnet": {"value": false}, "same_or_peered_vnet": testing.unknown("denied")}), _path(_other, false, false)]),
+		"document": _attached("kubernetes", [
+			object.union(_bare, {
+				"same_vnet": {"value": false},
+				"same_or_peered_vnet": testing.unknown("denied"),
+			}),
+			_path(_other, false, false),
+		]),
 	},
 	"type_unknown": {
 		"note": "how the cluster is attached is not known",
@@ -86,7 +101,9 @@ cases := {
 	"vnets_unreadable": {
 		"note": "where the cluster lives could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_compute, {"compute": {"endpoint_paths": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aks_compute, {
+			"compute": {"endpoint_paths": testing.unknown("denied")},
+		}),
 	},
 	"no_vnet_named": {
 		"note": "no VNet of the cluster is known",
@@ -96,12 +113,17 @@ cases := {
 	"no_endpoint": {
 		"note": "the workspace has no approved endpoint",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_compute, {"workspace": {"private_endpoint": {"value": false}}, "compute": {"endpoint_paths": {"value": [_path(testing.home, false, false)]}}}),
+		"document": testing.changed(testing.aks_compute, {
+			"workspace": {"private_endpoint": {"value": false}},
+			"compute": {"endpoint_paths": {"value": [_path(testing.home, false, false)]}},
+		}),
 	},
 	"endpoint_state_unreadable": {
 		"note": "whether the workspace has an endpoint is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_compute, {"workspace": {"private_endpoint": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aks_compute, {
+			"workspace": {"private_endpoint": testing.unknown("denied")},
+		}),
 	},
 	"changing": {
 		"note": "no pass while something is being changed",

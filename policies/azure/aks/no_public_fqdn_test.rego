@@ -13,34 +13,55 @@ cases := {
 		"note": "a private cluster with the default public FQDN",
 		"want": "fail",
 		"keys": ["public_fqdn"],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"public_fqdn": {"value": true}, "fqdn": "aks-1.hcp.eastus2.azmk8s.io"}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"public_fqdn": {"value": true}, "fqdn": "aks-1.hcp.eastus2.azmk8s.io"},
+		}),
 	},
 	"zone_none": {
 		"note": "without a private DNS zone the public FQDN is forced",
 		"want": "fail",
 		"keys": ["public_fqdn"],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"public_fqdn": {"value": true}, "fqdn": "aks-1.hcp.eastus2.azmk8s.io", "private_dns_zone": "none"}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"public_fqdn": {"value": true},
+				"fqdn": "aks-1.hcp.eastus2.azmk8s.io",
+				"private_dns_zone": "none",
+			},
+		}),
 	},
 	"public_fqdn_while_changing": {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": ["public_fqdn"],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"public_fqdn": {"value": true}}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"public_fqdn": {"value": true}},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"flag_contradicts_fqdn": {
 		"note": "flag and FQDN contradict each other",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"public_fqdn": testing.unknown("contradiction")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"public_fqdn": testing.unknown("contradiction")},
+		}),
 	},
 	"profile_missing": {
 		"note": "whether the cluster is private is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"private": testing.unknown("not_told"), "public_fqdn": {"value": true}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"private": testing.unknown("not_told"), "public_fqdn": {"value": true}},
+		}),
 	},
 	"not_private": {
 		"note": "a public cluster has an FQDN by nature",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"private": {"value": false}, "public_fqdn": {"value": true}, "fqdn": "aks-1.hcp.eastus2.azmk8s.io"}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"private": {"value": false},
+				"public_fqdn": {"value": true},
+				"fqdn": "aks-1.hcp.eastus2.azmk8s.io",
+			},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",

@@ -32,12 +32,16 @@ cases := {
 	"cluster_unreadable": {
 		"note": "the cluster's region is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_compute, {"cluster": {"location": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aks_compute, {
+			"cluster": {"location": testing.unknown("denied")},
+		}),
 	},
 	"workspace_region_unreadable": {
 		"note": "the workspace's region is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_compute, {"workspace": {"location": testing.unknown("not_told")}}),
+		"document": testing.changed(testing.aks_compute, {
+			"workspace": {"location": testing.unknown("not_told")},
+		}),
 	},
 	"endpoint_unreadable": {
 		"note": "whether the workspace has an endpoint is not known, and the regions differ",

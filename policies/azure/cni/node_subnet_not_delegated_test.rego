@@ -29,13 +29,20 @@ cases := {
 		"note": "a delegation counts before it is finished",
 		"want": "fail",
 		"keys": [_nodes_id],
-		"document": _nodes([testing.subnet(testing.home, "nodes", [{"service": "microsoft.web/serverfarms", "succeeded": {"value": false}}])]),
+		"document": _nodes([testing.subnet(
+			testing.home,
+			"nodes",
+			[{"service": "microsoft.web/serverfarms", "succeeded": {"value": false}}],
+		)]),
 	},
 	"one_of_two": {
 		"note": "one of two node subnets is delegated",
 		"want": "fail",
 		"keys": [_nodes_id],
-		"document": _nodes([testing.subnet(testing.home, "other", []), testing.subnet(testing.home, "nodes", [testing.aci_delegation])]),
+		"document": _nodes([
+			testing.subnet(testing.home, "other", []),
+			testing.subnet(testing.home, "nodes", [testing.aci_delegation]),
+		]),
 	},
 	"delegated_beside_unreadable": {
 		"note": "a definite violation stands beside an unknown",
@@ -51,7 +58,9 @@ cases := {
 	"subnets_unreadable": {
 		"note": "the node subnets could not be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"node_subnets": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"node_subnets": testing.unknown("denied")},
+		}),
 	},
 	"no_subnet_named": {
 		"note": "the customer's VNet, but no node subnet is known",
@@ -61,12 +70,16 @@ cases := {
 	"vnet_made_by_aks": {
 		"note": "AKS made the VNet",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"own_vnet": {"value": false}, "node_subnets": {"value": []}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"own_vnet": {"value": false}, "node_subnets": {"value": []}},
+		}),
 	},
 	"vnet_unknown": {
 		"note": "whose VNet it is, is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"own_vnet": testing.unknown("not_told")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"own_vnet": testing.unknown("not_told")},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",

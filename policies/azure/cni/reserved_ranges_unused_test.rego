@@ -26,29 +26,41 @@ cases := {
 		"note": "the service range overlaps",
 		"want": "fail",
 		"keys": [_service_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"reserved_range_overlaps": testing.found([_service])}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"reserved_range_overlaps": testing.found([_service])},
+		}),
 	},
 	"two_overlaps": {
 		"note": "each overlap is a violation of its own",
 		"want": "fail",
 		"keys": [_service_key, _subnet_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"reserved_range_overlaps": testing.found([_service, _subnet])}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"reserved_range_overlaps": testing.found([_service, _subnet])},
+		}),
 	},
 	"hidden": {
 		"note": "nothing overlaps in what could be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"reserved_range_overlaps": testing.hidden}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"reserved_range_overlaps": testing.hidden},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"reserved_range_overlaps": testing.nothing_found}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"reserved_range_overlaps": testing.nothing_found},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"overlap_while_changing": {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": [_service_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"reserved_range_overlaps": testing.found([_service])}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"reserved_range_overlaps": testing.found([_service])},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"not_a_cluster": {
 		"note": "a document without a cluster says nothing",

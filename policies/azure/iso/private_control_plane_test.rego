@@ -15,24 +15,41 @@ cases := {
 		"note": "demanded, and the API server is public",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {"attachments": [_demanding], "cluster": {"private": {"value": false}, "public_fqdn": {"value": true}, "fqdn": "aks-1.hcp.eastus2.azmk8s.io"}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [_demanding],
+			"cluster": {
+				"private": {"value": false},
+				"public_fqdn": {"value": true},
+				"fqdn": "aks-1.hcp.eastus2.azmk8s.io",
+			},
+		}),
 	},
 	"one_of_two_demands": {
 		"note": "one of two workspaces demands it",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {"attachments": [testing.attachment("any"), _demanding], "cluster": {"private": {"value": false}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [testing.attachment("any"), _demanding],
+			"cluster": {"private": {"value": false}},
+		}),
 	},
 	"public_while_changing": {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {"attachments": [_demanding], "cluster": {"private": {"value": false}}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [_demanding],
+			"cluster": {"private": {"value": false}},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"profile_missing": {
 		"note": "whether the API server is private is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"attachments": [_demanding], "cluster": {"private": testing.unknown("not_told")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [_demanding],
+			"cluster": {"private": testing.unknown("not_told")},
+		}),
 	},
 	"nobody_demands": {
 		"note": "no workspace demands it",
@@ -42,7 +59,10 @@ cases := {
 	"nothing_declared": {
 		"note": "nothing is declared",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_cluster, {"attachments": [testing.attachment(null)], "cluster": {"private": testing.unknown("denied")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [testing.attachment(null)],
+			"cluster": {"private": testing.unknown("denied")},
+		}),
 	},
 	"no_attachment_known": {
 		"note": "no workspace that uses it is known",
@@ -52,7 +72,10 @@ cases := {
 	"changing": {
 		"note": "no pass while the cluster is being changed",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"attachments": [_demanding], "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"attachments": [_demanding],
+			"unsettled": [testing.transition],
+		}),
 	},
 }
 

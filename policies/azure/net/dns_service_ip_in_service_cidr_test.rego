@@ -13,28 +13,51 @@ cases := {
 		"note": "the address lies outside",
 		"want": "fail",
 		"keys": ["dns_service_ip"],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"dns_service_ip": {"value": "10.1.0.10"}, "dns_service_ip_in_service_cidr": {"value": false}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"dns_service_ip": {"value": "10.1.0.10"},
+				"dns_service_ip_in_service_cidr": {"value": false},
+			},
+		}),
 	},
 	"dual_stack": {
 		"note": "one of two ranges contains it",
 		"want": "pass",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"service_cidrs": {"value": ["fd00::/108", "10.100.0.0/16"]}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"service_cidrs": {"value": ["fd00::/108", "10.100.0.0/16"]}},
+		}),
 	},
 	"outside_while_changing": {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": ["dns_service_ip"],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"dns_service_ip": {"value": "10.1.0.10"}, "dns_service_ip_in_service_cidr": {"value": false}}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"dns_service_ip": {"value": "10.1.0.10"},
+				"dns_service_ip_in_service_cidr": {"value": false},
+			},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"address_not_told": {
 		"note": "the address is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"dns_service_ip": testing.unknown("not_told"), "dns_service_ip_in_service_cidr": testing.unknown("not_told")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"dns_service_ip": testing.unknown("not_told"),
+				"dns_service_ip_in_service_cidr": testing.unknown("not_told"),
+			},
+		}),
 	},
 	"range_not_told": {
 		"note": "the range is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"service_cidrs": testing.unknown("not_told"), "dns_service_ip_in_service_cidr": testing.unknown("not_told")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"service_cidrs": testing.unknown("not_told"),
+				"dns_service_ip_in_service_cidr": testing.unknown("not_told"),
+			},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",

@@ -20,60 +20,123 @@ cases := {
 	"clear": {
 		"note": "everything was looked at and nothing overlaps",
 		"want": "pass",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.nothing_found}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.nothing_found,
+			},
+		}),
 	},
 	"overlap": {
 		"note": "the service range overlaps",
 		"want": "fail",
 		"keys": [_service_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.found([_service])}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.found([_service]),
+			},
+		}),
 	},
 	"two_overlaps": {
 		"note": "each overlap is a violation of its own",
 		"want": "fail",
 		"keys": [_service_key, _subnet_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.found([_service, _subnet])}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.found([_service, _subnet]),
+			},
+		}),
 	},
 	"hidden": {
 		"note": "nothing overlaps in what could be read",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.hidden}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.hidden,
+			},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.nothing_found}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.nothing_found,
+			},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"overlap_while_changing": {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": [_service_key],
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "kubernetes_version": {"value": "1.18.20"}, "docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.found([_service])}, "unsettled": [testing.transition]}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"kubernetes_version": {"value": "1.18.20"},
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.found([_service]),
+			},
+			"unsettled": [testing.transition],
+		}),
 	},
 	"obsolete": {
 		"note": "newer nodes ignore the setting",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"docker_bridge_cidr": {"value": "172.17.0.1/16"}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"docker_bridge_cidr": {"value": "172.17.0.1/16"}},
+		}),
 	},
 	"obsolete_with_overlap": {
 		"note": "newer nodes ignore the setting even where it overlaps",
 		"want": "not_applicable",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"docker_bridge_cidr": {"value": "172.17.0.1/16"}, "docker_bridge_overlaps": testing.found([_service])}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+				"docker_bridge_overlaps": testing.found([_service]),
+			},
+		}),
 	},
 	"not_recorded": {
 		"note": "an old cluster without a recorded range proves nothing",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "docker_bridge_cidr": {"value": null}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"before_containerd": {"value": true}, "docker_bridge_cidr": {"value": null}},
+		}),
 	},
 	"range_unreadable": {
 		"note": "the range of an old cluster is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": {"value": true}, "docker_bridge_cidr": testing.unknown("malformed")}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": {"value": true},
+				"docker_bridge_cidr": testing.unknown("malformed"),
+			},
+		}),
 	},
 	"version_unknown": {
 		"note": "the version is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"cluster": {"before_containerd": testing.unknown("not_told"), "docker_bridge_cidr": {"value": "172.17.0.1/16"}}}),
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {
+				"before_containerd": testing.unknown("not_told"),
+				"docker_bridge_cidr": {"value": "172.17.0.1/16"},
+			},
+		}),
 	},
 }
 

@@ -150,15 +150,20 @@ impl Company {
         id
     }
 
-    /// Adds a subscription that is listed but of which nothing may be read: a gap for every kind.
+    /// Adds a subscription that is listed but of which nothing may be read: a gap for every kind, for what a capture
+    /// finds out is that even its permissions may not be read. Service tags are those of the whole cloud, so they have
+    /// none.
     pub fn denied_subscription(&mut self, name: &str) -> String {
         let id = self.name_subscription(name);
         let scope = format!("/subscriptions/{id}");
-        for kind in KINDS {
-            let detail = format!(
-                "AuthorizationFailed: no permission for {} over {scope}",
-                kind.action
-            );
+        self.estate.records.push(json!({
+            "id": scope, "name": name, "type": "Microsoft.Resources/subscriptions", "subscriptionId": id,
+            "displayName": name, "state": "Enabled", "tenantId": self.tenant_id(),
+        }));
+        let detail = format!(
+            "AuthorizationFailed: missing Microsoft.Authorization/permissions/read on {scope}"
+        );
+        for kind in KINDS.iter().filter(|kind| kind.name != "service_tags") {
             self.estate.gaps.push(
                 json!({"source": kind.name, "scope": scope, "reason": "denied", "detail": detail}),
             );
