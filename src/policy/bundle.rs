@@ -93,17 +93,29 @@ impl Bundle {
         let (parsed, metadata) = replace(parsed, metadata, *options, &mut problems);
         check_files(&parsed, &metadata, &mut problems);
         // With a file missing, whatever leads to it would be one more problem that is none.
-        if !broken {
+        let recursion = if broken {
+            Vec::new()
+        } else {
             check_pairs(&parsed, &mut problems);
-            problems.extend(recursion::check(&parsed));
-        }
+            recursion::check(&parsed)
+        };
         // Evaluating what may recurse could end the process.
-        if !problems.is_empty() {
+        let may_evaluate = !broken && recursion.is_empty();
+        problems.extend(recursion);
+        if !may_evaluate {
             return Err(sorted(problems));
         }
+        // A policy that already has a problem is not evaluated: it may call what is banned. The others are, so that
+        // their problems are told in the same breath.
+        let faulty: BTreeSet<String> = problems.iter().map(|problem| problem.file.clone()).collect();
         let mut policies = Vec::new();
         let mut engines = BTreeMap::new();
         for (at, metadata) in metadata {
+            let mut files = closure(&parsed, at);
+            files.extend(parsed.get(at).and_then(|file| test_of(&parsed, &file.package)));
+            if files.iter().any(|file| faulty.contains(&file.file.path)) {
+                continue;
+            }
             match admit(&parsed, at, metadata) {
                 Ok((policy, engine)) => {
                     engines.insert(policy.metadata.id.clone(), engine);

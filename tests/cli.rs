@@ -1,0 +1,272 @@
+//! The command line as a person or a script meets it: what is printed, and the exit code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use armsim::company;
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        company::healthy().save(folder.path().join("healthy.jsonl")).expect("saved");
+        company::demo().0.save(folder.path().join("demo.jsonl")).expect("saved");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mlfence"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("IDENTITY_ENDPOINT")
+            .env_remove("IDENTITY_HEADER")
+            .output()
+            .expect("mlfence runs")
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+#[test]
+fn exit_codes() {
+    let desk = Desk::new();
+    let mut unknown = company::healthy();
+    let guid = unknown.header.subscriptions[0].id.clone();
+    unknown.gaps.push(serde_json::json!({"source": "workspaces", "scope": format!("/subscriptions/{guid}"), "reason": "denied", "detail": ""}));
+    unknown.save(desk.path("unknown.jsonl")).expect("saved");
+    let mut nothing = company::healthy();
+    nothing.records.clear();
+    nothing.gaps.push(serde_json::json!({"source": "workspaces", "scope": "/", "reason": "denied", "detail": ""}));
+    nothing.save(desk.path("nothing.jsonl")).expect("saved");
+    for (arguments, expected) in [
+        (&["audit", "--snapshot", "healthy.jsonl"][..], 0),
+        (&["audit", "--snapshot", "healthy.jsonl", "--fail-on-unknown"], 0),
+        (&["audit", "--snapshot", "demo.jsonl"], 1),
+        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "high"], 1),
+        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "critical"], 0),
+        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "critical", "--fail-on-unknown"], 4),
+        (&["audit", "--snapshot", "unknown.jsonl"], 0),
+        (&["audit", "--snapshot", "unknown.jsonl", "--fail-on-unknown"], 4),
+        (&["audit", "--snapshot", "nothing.jsonl"], 3),
+        (&["audit", "--snapshot", "missing.jsonl"], 2),
+        (&["audit", "--snapshot", "demo.jsonl", "--policy", "XYZ-999"], 2),
+        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "terrible"], 2),
+        (&["explain", "AKS-002"], 0),
+        (&["explain", "nope"], 2),
+        (&["policy", "check"], 0),
+        (&["policy", "list"], 0),
+        (&["policy", "test", "--coverage"], 0),
+        (&["serve", "--config", "missing.yaml"], 2),
+        (&["no-such-command"], 2),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+    }
+}
+
+/// Results go to stdout, everything else to stderr; without a terminal there is neither progress nor colour.
+#[test]
+fn streams_are_kept_apart() {
+    let desk = Desk::new();
+    let output = desk.run(&["audit", "--snapshot", "demo.jsonl", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON and nothing else");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(report["schema"], "mlfence.report/1");
+    for key in ["taken_at", "summary", "gaps", "settle", "results"] {
+        assert!(report.get(key).is_some(), "{key}");
+    }
+    let first = &report["results"][0];
+    for key in ["policy", "severity", "status", "subject", "reason", "violations", "notes", "documents", "origin"] {
+        assert!(first.get(key).is_some(), "{key}: {first}");
+    }
+    for key in ["kind", "id", "workspace", "hidden"] {
+        assert!(first["subject"].get(key).is_some(), "{key}: {first}");
+    }
+    let violated = report["results"].as_array().expect("a list").iter().find(|r| r["status"] == "fail").expect("a failure");
+    for key in ["id", "key", "message", "severity", "resource", "evidence", "remediation", "waiver"] {
+        assert!(violated["violations"][0].get(key).is_some(), "{key}: {violated}");
+    }
+    let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl"]));
+    assert!(!table.contains('\u{1b}'), "colour codes in a pipe");
+}
+
+#[test]
+fn the_table_is_worst_first_and_ends_with_what_would_settle() {
+    let desk = Desk::new();
+    let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl"]));
+    let at = |text: &str| table.find(text).unwrap_or_else(|| panic!("`{text}` is missing in\n{table}"));
+    assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-vision-dev"));
+    assert!(at("workspace mlw-vision-dev") < at("workspace mlw-churn-prod"));
+    assert!(at("workspace mlw-churn-prod") < at("\nnot read\n"));
+    assert!(at("\nnot read\n") < at("1 permission would settle 13 of 13 unknowns"));
+    assert!(at("not visible in subscription finance-ml") < at("\nnot read\n"));
+}
+
+#[test]
+fn filters_hide_results_and_nothing_else() {
+    let desk = Desk::new();
+    let output = desk.run(&["audit", "--snapshot", "demo.jsonl", "--format", "json", "--status", "fail", "--policy", "aks-001", "--policy", "NET-003"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let results = report["results"].as_array().expect("a list");
+    let policies: Vec<&str> = results.iter().filter_map(|result| result["policy"].as_str()).collect();
+    assert_eq!(policies, ["AKS-001", "NET-003"]);
+    assert!(!report["gaps"].as_array().expect("a list").is_empty());
+    assert!(report["summary"]["results"]["pass"].as_u64() > Some(0));
+}
+
+#[test]
+fn severities_and_switches_of_the_configuration_are_visible() {
+    let desk = Desk::new();
+    desk.write("mlfence.yaml", "policies: { disabled: [NET-003], severities: { AKS-001: critical, ACI-004: low } }\n");
+    let list = stdout(&desk.run(&["policy", "list", "--config", "mlfence.yaml"]));
+    let line = |id: &str| list.lines().find(|line| line.trim_start().starts_with(id)).unwrap_or_else(|| panic!("{id} in {list}")).to_owned();
+    assert!(line("NET-003").contains("off"), "{list}");
+    assert!(line("AKS-001").contains("critical (was high)"), "{list}");
+    let output = desk.run(&["audit", "--snapshot", "demo.jsonl", "--config", "mlfence.yaml", "--format", "json", "--status", "fail"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let severity = |id: &str| {
+        let results = report["results"].as_array().expect("a list");
+        results.iter().find(|r| r["policy"] == id).map(|r| r["violations"][0]["severity"].clone())
+    };
+    assert_eq!(severity("AKS-001"), Some("critical".into()));
+    assert_eq!(severity("ACI-004"), Some("low".into()));
+    assert_eq!(severity("NET-003"), None);
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_every_problem_and_its_line() {
+    let desk = Desk::new();
+    desk.write(
+        "bad.yaml",
+        "cloud: public\nexpectatoins: {}\nexpectations:\n  default:\n    callers: [10.0.0.0/33]\npolicies:\n  disabled: [XYZ-001]\n",
+    );
+    for arguments in [&["config", "check", "--config", "bad.yaml"][..], &["serve", "--config", "bad.yaml"], &["audit", "--config", "bad.yaml"]] {
+        let output = desk.run(arguments);
+        let text = stderr(&output);
+        assert_eq!(code(&output), 2, "{text}");
+        assert!(text.contains("bad.yaml:2: unknown key `expectatoins`; did you mean `expectations`?"), "{text}");
+        assert!(text.contains("bad.yaml:5: expectations.default.callers[0]: `10.0.0.0/33` is no address or prefix"), "{text}");
+    }
+    desk.write("ids.yaml", "policies:\n  disabled: [XYZ-001]\n  severities:\n    ABC-002: low\n");
+    let text = stderr(&desk.run(&["config", "check", "--config", "ids.yaml"]));
+    assert!(text.contains("ids.yaml:2: policies: there is no policy `XYZ-001`"), "{text}");
+    assert!(text.contains("ids.yaml:4: policies: there is no policy `ABC-002`"), "{text}");
+    let text = stderr(&desk.run(&["config", "check", "--config", "missing.yaml"]));
+    assert!(text.contains("missing.yaml"), "{text}");
+}
+
+/// A policy of one's own with a metadata block, to be made bad in one way each.
+fn policy(id: &str, package: &str, body: &str) -> String {
+    format!(
+        "# METADATA\n# title: t\n# description: d\n# custom:\n#   id: {id}\n#   severity: low\n#   subject: aks_cluster\n#   requires: [aks_clusters]\n\
+         #   documents:\n#   - title: t\n#     revised: \"2026-01-01\"\n#   remediation: r\n#   since: 0.1.0\npackage {package}\n\n{body}\n"
+    )
+}
+
+#[test]
+fn bad_policies_are_refused_with_file_and_line_all_at_once() {
+    let desk = Desk::new();
+    let all = [
+        ("recursion.rego", policy("BAD-001", "bad.recursion", "f(x) := f(x)\napplies if f(1)"), "recursion.rego:1"),
+        ("metadata.rego", "package bad.metadata\n\napplies := true\n".to_owned(), "metadata.rego:1: a comment block `# METADATA`"),
+        ("duplicate.rego", policy("AKS-001", "bad.duplicate", "applies := true"), "AKS-001"),
+        ("banned.rego", policy("BAD-002", "bad.banned", "applies if http.send({})"), "banned.rego:1"),
+    ];
+    for (name, text, _) in &all {
+        desk.write(&format!("bad/{name}"), text);
+    }
+    let output = desk.run(&["policy", "check", "--policies", "bad"]);
+    let text = stderr(&output);
+    assert_eq!(code(&output), 2, "{text}");
+    for (_, _, expected) in &all {
+        assert!(text.contains(expected), "`{expected}` is missing in\n{text}");
+    }
+    // These need to be evaluated, so they are told where nothing could end the process; again all at once.
+    for (at, name, body) in [
+        (5, "eager", "applies := true\ncompliant := true\nviolations contains v if {\n\tsome v in input.nothing\n}"),
+        (6, "both", "applies := true\ncompliant := true\nviolations contains {\"key\": \"k\", \"message\": \"m\", \"evidence\": {}}"),
+        (7, "dismissive", "applies := false\nviolations contains v if {\n\tsome v in input.nothing\n}"),
+    ] {
+        desk.write(&format!("hasty/{name}.rego"), &policy(&format!("BAD-00{at}"), &format!("bad.{name}"), body));
+        desk.write(&format!("hasty/{name}_test.rego"), &format!("package bad.{name}_test\n\ncases := {{}}\n\ntest_nothing := true\n"));
+    }
+    let output = desk.run(&["policy", "check", "--policies", "hasty"]);
+    let text = stderr(&output);
+    assert_eq!(code(&output), 2, "{text}");
+    for expected in ["eager.rego", "both.rego", "dismissive.rego"] {
+        let line = text.lines().find(|line| line.contains(expected)).unwrap_or_else(|| panic!("{expected} in\n{text}"));
+        assert!(line.contains("compliant") || line.contains("applies"), "{line}");
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_names_file_line_and_reason() {
+    let desk = Desk::new();
+    let whole = fs::read_to_string(desk.path("demo.jsonl")).expect("readable");
+    let cut: String = whole.lines().take(40).map(|line| format!("{line}\n")).collect();
+    desk.write("cut.jsonl", &cut);
+    let output = desk.run(&["audit", "--snapshot", "cut.jsonl"]);
+    assert_eq!(code(&output), 2);
+    let text = stderr(&output);
+    assert!(text.contains("cut.jsonl: line 41: the file is truncated"), "{text}");
+}
+
+/// Without anybody to ask there is no audit, and the message says what to do.
+#[test]
+fn an_audit_without_credential_says_so() {
+    let desk = Desk::new();
+    desk.write(
+        "mlfence.yaml",
+        "endpoints: { resource_manager: 'http://127.0.0.1:1', authority: 'http://127.0.0.1:1' }\ncredential: { type: managed_identity }\n",
+    );
+    let output = desk.run(&["audit", "--config", "mlfence.yaml"]);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("IDENTITY_ENDPOINT"), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn explain_tells_requirement_documents_and_fix() {
+    let desk = Desk::new();
+    let text = stdout(&desk.run(&["explain", "aks-002"]));
+    for part in ["AKS-002 · high", "judged on", "documents", "2021-11-05", "what would fix a violation", "az aks update"] {
+        assert!(text.contains(part), "`{part}` is missing in\n{text}");
+    }
+}
+
+/// Reports of the same file are the same bytes.
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let desk = Desk::new();
+    let one = desk.run(&["audit", "--snapshot", "demo.jsonl", "--format", "json"]).stdout;
+    let two = desk.run(&["audit", "--snapshot", "demo.jsonl", "--format", "json"]).stdout;
+    assert!(one == two && !one.is_empty());
+    assert!(Path::new(&desk.path("demo.jsonl")).exists());
+}

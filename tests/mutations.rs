@@ -1,0 +1,446 @@
+//! Mutations of the healthy estate, each against the set of verdicts that the catalogue of rules says it moves.
+//!
+//! A fixture under `tests/fixtures/mutations/` holds the mutations of one policy, or of what all policies share (states,
+//! ownership). Its `edges` account for each **Edge** and **Tests** entry of the catalogue: mutations that express it, or
+//! why no state of an estate does. A mutation is a list of changes, and the exact set of verdicts that they move:
+//!
+//! * `{"record": R, "set": {PATH: value}, "append": {PATH: value}, "remove": [PATH]}` changes one record;
+//! * `{"rewrite": [FROM, TO]}` replaces text in the strings of every record, or of one with `"record": R`;
+//! * `{"copy": R, "as": ID, "set": …}` adds a record under another id, `{"add": {…}}` a new one, `{"delete": R}` takes one out;
+//! * `{"gap": {…}}` adds a gap.
+//!
+//! R is the end of an ARM id (`workspaces/mlw-churn`) and must meet exactly one record, and each step must change something. A
+//! PATH is dotted; `list[NAME]` is the element of that name, `list[0]` the first one. In strings, `${R}` stands for the id of
+//! a record of the healthy estate, `${SUBSCRIPTION}` for the id of one of its subscriptions, and `${unread}` for a subscription that
+//! the snapshot does not name. `moves` tells where a verdict is after the change; `gone` says that there is none any more.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use armsim::Estate;
+use mlfence::audit::{PolicyArguments, Setup, judge_snapshot};
+use mlfence::expectations::Openness;
+use mlfence::findings::{PolicyResult, Report};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use support::{moved, setup, snapshot};
+
+/// A subscription of which the snapshot says nothing.
+const UNREAD: &str = "/subscriptions/11111111-1111-4111-8111-111111111111";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    /// Whose mutations these are; none for what all policies share.
+    policy: Option<String>,
+    #[serde(default, rename = "about")]
+    _about: String,
+    edges: Vec<Edge>,
+    mutations: Vec<Mutation>,
+}
+
+/// An entry of the catalogue's **Edge** or **Tests** line, with the mutations that express it or the reason why none can.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edge {
+    edge: String,
+    #[serde(default)]
+    mutations: Vec<String>,
+    inexpressible: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutation {
+    name: String,
+    /// The sentence of the catalogue that the set is taken from.
+    because: String,
+    /// What the operator declares; a private control plane where nothing is said.
+    #[serde(default)]
+    declare: Declaration,
+    change: Vec<Change>,
+    /// Verdicts by `POLICY subject_kind:NAME`.
+    moves: BTreeMap<String, String>,
+    /// The keys of a verdict's violations, where the design says what they are.
+    #[serde(default)]
+    keys: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    control_plane: Option<Openness>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Change {
+    Rewrite(Rewrite),
+    Copy(Copy),
+    Edit(Edit),
+    Add(Add),
+    Delete(Delete),
+    Gap(AddGap),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rewrite {
+    record: Option<String>,
+    rewrite: (String, String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Copy {
+    copy: String,
+    #[serde(rename = "as")]
+    id: String,
+    #[serde(default)]
+    set: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    record: String,
+    #[serde(default)]
+    set: Map<String, Value>,
+    #[serde(default)]
+    append: Map<String, Value>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    add: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delete {
+    delete: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddGap {
+    gap: Value,
+}
+
+/// Every fixture by the name of its file.
+fn fixtures() -> BTreeMap<String, Fixture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mutations");
+    let names = Names::new(&armsim::company::healthy());
+    let mut fixtures = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of fixtures") {
+        let path = entry.expect("an entry of the folder").path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in UTF-8").to_owned();
+        let text = std::fs::read_to_string(&path).expect("a readable fixture");
+        let mut value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        each_string(&mut value, &mut |text| names.expand(text));
+        let fixture = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
+        fixtures.insert(name, fixture);
+    }
+    fixtures
+}
+
+/// The ids that `${…}` stands for.
+struct Names {
+    subscriptions: BTreeMap<String, String>,
+    ids: Vec<String>,
+}
+
+impl Names {
+    fn new(estate: &Estate) -> Self {
+        let told = estate.header.subscriptions.iter();
+        let mut subscriptions: BTreeMap<String, String> =
+            told.map(|subscription| (subscription.name.clone(), format!("/subscriptions/{}", subscription.id))).collect();
+        subscriptions.insert("unread".to_owned(), UNREAD.to_owned());
+        Self { subscriptions, ids: estate.records.iter().map(|record| id(record).to_owned()).collect() }
+    }
+
+    fn expand(&self, text: &mut String) {
+        while let Some(start) = text.find("${") {
+            let end = start + text[start..].find('}').unwrap_or_else(|| panic!("'{text}' has an open bracket"));
+            let name = &text[start + 2..end];
+            let id = match self.subscriptions.get(name) {
+                Some(id) => id.clone(),
+                None => {
+                    let meets: Vec<&String> = self.ids.iter().filter(|id| ends(id, name)).collect();
+                    assert_eq!(meets.len(), 1, "'{name}' meets {meets:?}");
+                    meets[0].clone()
+                }
+            };
+            text.replace_range(start..=end, &id);
+        }
+    }
+}
+
+fn id(record: &Value) -> &str {
+    record["id"].as_str().expect("a record has an id")
+}
+
+/// Whether the last segments of an ARM id are these.
+fn ends(id: &str, suffix: &str) -> bool {
+    id.to_ascii_lowercase().ends_with(&format!("/{}", suffix.to_ascii_lowercase()))
+}
+
+fn each_string(value: &mut Value, change: &mut impl FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_string(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each_string(field, change)),
+        _ => {}
+    }
+}
+
+fn position(estate: &Estate, suffix: &str) -> usize {
+    let meets: Vec<usize> = (0..estate.records.len()).filter(|&at| ends(id(&estate.records[at]), suffix)).collect();
+    assert_eq!(meets.len(), 1, "'{suffix}' meets {} records", meets.len());
+    meets[0]
+}
+
+fn mutated(estate: &Estate, changes: &[Change]) -> Estate {
+    let mut estate = estate.clone();
+    changes.iter().for_each(|change| apply(&mut estate, change));
+    estate
+}
+
+fn apply(estate: &mut Estate, change: &Change) {
+    match change {
+        Change::Edit(Edit { record, set, append, remove }) => {
+            let record = position(estate, record);
+            let record = &mut estate.records[record];
+            for (path, value) in set {
+                let place = at(record, path);
+                assert_ne!(place, value, "'{path}' is that already");
+                *place = value.clone();
+            }
+            for (path, value) in append {
+                let list = at(record, path);
+                if list.is_null() {
+                    *list = Value::Array(Vec::new());
+                }
+                list.as_array_mut().unwrap_or_else(|| panic!("'{path}' is no list")).push(value.clone());
+            }
+            remove.iter().for_each(|path| take(record, path));
+        }
+        Change::Rewrite(Rewrite { record, rewrite: (from, to) }) => {
+            let records = match record {
+                Some(record) => {
+                    let at = position(estate, record);
+                    &mut estate.records[at..=at]
+                }
+                None => &mut estate.records[..],
+            };
+            let mut hits = 0;
+            for record in records {
+                each_string(record, &mut |text| {
+                    hits += text.matches(from.as_str()).count();
+                    *text = text.replace(from.as_str(), to);
+                });
+            }
+            assert!(hits > 0 && from != to, "'{from}' stands nowhere");
+        }
+        Change::Copy(Copy { copy, id: new, set }) => {
+            let mut record = estate.records[position(estate, copy)].clone();
+            assert!(!estate.records.iter().any(|other| id(other).eq_ignore_ascii_case(new)), "{new} is there already");
+            let old = id(&record).to_owned();
+            each_string(&mut record, &mut |text| *text = text.replace(&old, new));
+            record["name"] = Value::from(new.rsplit('/').next().expect("a last segment"));
+            for (path, value) in set {
+                *at(&mut record, path) = value.clone();
+            }
+            estate.records.push(record);
+        }
+        Change::Add(Add { add }) => {
+            assert!(!estate.records.iter().any(|other| id(other).eq_ignore_ascii_case(id(add))), "{} is there already", id(add));
+            estate.records.push(add.clone());
+        }
+        Change::Delete(Delete { delete }) => {
+            let at = position(estate, delete);
+            estate.records.remove(at);
+        }
+        Change::Gap(AddGap { gap }) => estate.gaps.push(gap.clone()),
+    }
+}
+
+/// The value at a path; missing fields of objects are made.
+fn at<'a>(mut value: &'a mut Value, path: &str) -> &'a mut Value {
+    for step in path.split('.') {
+        let (field, selectors) = selected(step);
+        if value.is_null() {
+            *value = Value::Object(Map::new());
+        }
+        let fields = value.as_object_mut().unwrap_or_else(|| panic!("'{path}': no object has '{field}'"));
+        value = fields.entry(field).or_insert(Value::Null);
+        if let Some(selector) = selectors {
+            let items = value.as_array_mut().unwrap_or_else(|| panic!("'{path}': '{field}' is no list"));
+            let at = item(items, selector).unwrap_or_else(|| panic!("'{path}': no '{selector}'"));
+            value = &mut items[at];
+        }
+    }
+    value
+}
+
+/// Takes a field, or an element of a list, away.
+fn take(record: &mut Value, path: &str) {
+    let (parent, last) = path.rsplit_once('.').expect("a path of several steps");
+    let (field, selector) = selected(last);
+    let fields = at(record, parent).as_object_mut().unwrap_or_else(|| panic!("'{parent}' is no object"));
+    let Some(selector) = selector else {
+        assert!(fields.remove(field).is_some(), "'{path}' is not there");
+        return;
+    };
+    let items = fields.get_mut(field).and_then(Value::as_array_mut).unwrap_or_else(|| panic!("'{path}' is no list"));
+    let at = item(items, selector).unwrap_or_else(|| panic!("'{path}' is not there"));
+    items.remove(at);
+}
+
+/// `list[NAME]` taken apart.
+fn selected(step: &str) -> (&str, Option<&str>) {
+    match step.strip_suffix(']').and_then(|step| step.split_once('[')) {
+        Some((field, selector)) => (field, Some(selector)),
+        None => (step, None),
+    }
+}
+
+fn item(items: &[Value], selector: &str) -> Option<usize> {
+    match selector.parse() {
+        Ok(index) => (index < items.len()).then_some(index),
+        Err(_) => items.iter().position(|item| item["name"] == selector),
+    }
+}
+
+/// The shipped policies under a mutation's declarations.
+fn declared(declaration: &Declaration) -> Option<Setup> {
+    let control_plane = declaration.control_plane?;
+    let mut setup = Setup::load(None, &PolicyArguments::default()).expect("the shipped policies load");
+    setup.config.expectations.default.control_plane = Some(control_plane);
+    Some(setup)
+}
+
+fn judge(estate: &Estate, declaration: &Declaration) -> Report {
+    let own = declared(declaration);
+    judge_snapshot(own.as_ref().unwrap_or(setup()), &snapshot(estate), &BTreeSet::new()).report
+}
+
+/// The result at a place as fixtures write it.
+fn result<'a>(report: &'a Report, place: &str) -> Option<&'a PolicyResult> {
+    report.results.iter().find(|result| {
+        let subject = &result.subject;
+        let name = if subject.hidden { format!("hidden:{}", subject.id) } else { subject.id.name().to_owned() };
+        place == format!("{} {}:{name}", result.policy, subject.kind.name())
+    })
+}
+
+/// What the product says of a place, for a reader who must decide who is right.
+fn said(report: &Report, place: &str) -> String {
+    let Some(result) = result(report, place) else { return "no such verdict".to_owned() };
+    let violations = result.violations.iter().map(|violation| format!("[{}] {}", violation.key, violation.message));
+    let reasons = result.reasons.iter().map(|reason| format!("({}) {}", reason.code.name(), reason.message));
+    violations.chain(reasons).collect::<Vec<_>>().join("; ")
+}
+
+/// The differences between what a mutation should move and what it moves, a line each.
+fn differences(mutation: &Mutation, healthy: &Report, after: &Report) -> Vec<String> {
+    let moves: BTreeMap<String, String> = moved(healthy, after)
+        .into_iter()
+        .map(|((policy, subject), (_, after))| {
+            (format!("{policy} {subject}"), after.map_or("gone", mlfence::findings::Status::name).to_owned())
+        })
+        .collect();
+    let places: BTreeSet<&String> = moves.keys().chain(mutation.moves.keys()).collect();
+    let mut lines = Vec::new();
+    for place in places {
+        let (wanted, got) = (mutation.moves.get(place), moves.get(place));
+        if wanted != got {
+            let unmoved = || result(healthy, place).map_or("gone", |result| result.status.name()).to_owned();
+            let (wanted, got) = (wanted.cloned().unwrap_or_else(unmoved), got.cloned().unwrap_or_else(unmoved));
+            lines.push(format!("{place}: expected {wanted}, is {got}: {}", said(after, place)));
+        }
+    }
+    for (place, wanted) in &mutation.keys {
+        let violations = result(after, place).map(|result| result.violations.iter().map(|violation| violation.key.clone()));
+        let keys: BTreeSet<String> = violations.into_iter().flatten().collect();
+        if keys != *wanted {
+            lines.push(format!("{place}: expected violations {wanted:?}, has {keys:?}"));
+        }
+    }
+    lines
+}
+
+#[test]
+fn each_mutation_moves_exactly_what_the_catalogue_says() {
+    let estate = armsim::company::healthy();
+    let healthy = judge(&estate, &Declaration::default());
+    let mut failures = String::new();
+    for (file, fixture) in fixtures() {
+        for mutation in &fixture.mutations {
+            let after = judge(&mutated(&estate, &mutation.change), &mutation.declare);
+            let differences = differences(mutation, &healthy, &after);
+            if !differences.is_empty() {
+                let _ = writeln!(failures, "\n{file} {} (because {})", mutation.name, mutation.because);
+                differences.iter().for_each(|line| _ = writeln!(failures, "    {line}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn each_change_changes_the_estate() {
+    let estate = armsim::company::healthy();
+    for (file, fixture) in fixtures() {
+        for Mutation { name, declare, change, .. } in &fixture.mutations {
+            let changed = mutated(&estate, change) != estate || declare.control_plane.is_some_and(|is| is != Openness::Private);
+            assert!(changed, "{file}: {name} changes nothing");
+        }
+    }
+}
+
+#[test]
+fn each_edge_of_the_catalogue_has_mutations_or_a_reason() {
+    let fixtures = fixtures();
+    let names: Vec<&str> = fixtures.values().flat_map(|fixture| &fixture.mutations).map(|mutation| mutation.name.as_str()).collect();
+    let distinct: BTreeSet<&str> = names.iter().copied().collect();
+    let twice: Vec<&str> = distinct.iter().copied().filter(|name| names.iter().filter(|other| *other == name).count() > 1).collect();
+    assert_eq!(twice, Vec::<&str>::new(), "two mutations of one name");
+    for (file, fixture) in &fixtures {
+        for Edge { edge, mutations, inexpressible } in &fixture.edges {
+            assert_ne!(mutations.is_empty(), inexpressible.is_none(), "{file}: '{edge}' has mutations or a reason");
+            for name in mutations {
+                assert!(distinct.contains(name.as_str()), "{file}: '{edge}' names {name}, which is no mutation");
+            }
+        }
+    }
+}
+
+/// Policies whose precondition holds for every subject that there can be.
+const ALWAYS_APPLY: &[&str] = &["CNI-002", "NET-002"];
+
+#[test]
+fn each_policy_has_a_fixture_with_every_verdict() {
+    let fixtures = fixtures();
+    let shipped: BTreeSet<&str> = setup().bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+    let named: BTreeSet<&str> = fixtures.values().filter_map(|fixture| fixture.policy.as_deref()).collect();
+    assert_eq!(named, shipped);
+    for (file, fixture) in &fixtures {
+        let Some(policy) = &fixture.policy else { continue };
+        assert_eq!(policy, file);
+        let moves = fixtures.values().flat_map(|fixture| &fixture.mutations).flat_map(|mutation| &mutation.moves);
+        let verdicts: BTreeSet<&str> =
+            moves.filter(|(place, _)| place.split(' ').next() == Some(policy)).map(|(_, verdict)| verdict.as_str()).collect();
+        for wanted in ["fail", "unknown", "not_applicable"] {
+            let expected = wanted != "not_applicable" || !ALWAYS_APPLY.contains(&policy.as_str());
+            assert_eq!(verdicts.contains(wanted), expected, "{policy}: a mutation to {wanted}");
+        }
+        assert!(!fixture.edges.is_empty(), "{policy}: the catalogue's edges");
+    }
+}
