@@ -51,8 +51,9 @@ impl Setup {
 }
 
 fn read_config(path: &Path) -> Result<Config, SetupError> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())]))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())])
+    })?;
     let mut config = Config::parse(&text).map_err(|problems| {
         SetupError(problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect())
     })?;
@@ -90,10 +91,13 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
         }
     };
     if let Some(bundle) = &bundle {
-        let ids: BTreeSet<&str> = bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+        let ids: BTreeSet<&str> =
+            bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
         let file = path.map(|path| path.display().to_string()).unwrap_or_default();
         for (id, line) in config.policies.lines.iter().filter(|(id, _)| !ids.contains(id.as_str())) {
-            problems.push(format!("{file}:{line}: policies: there is no policy `{id}`; `mlfence policy list` names them"));
+            problems.push(format!(
+                "{file}:{line}: policies: there is no policy `{id}`; `mlfence policy list` names them"
+            ));
         }
     }
     match bundle {
@@ -104,7 +108,8 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
 
 /// The `.rego` files of a folder and the folders in it, in the order of their names.
 pub fn collect_rego(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     entries.sort();
     for path in entries {
         // Kubernetes mounts ConfigMaps as links into folders whose names begin with two dots.
@@ -156,7 +161,9 @@ pub fn judge_snapshot(setup: &Setup, snapshot: &Snapshot, only: &BTreeSet<String
     let mut results = evaluate(setup, &policies, &subjects.documents, &inventory);
     for hidden in &subjects.hidden {
         let concerned = policies.iter().filter(|(policy, _)| policy.metadata.subject == hidden.kind);
-        results.extend(concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden, &inventory.coverage)));
+        results.extend(
+            concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden, &inventory.coverage)),
+        );
     }
     Judged {
         report: Report::new(snapshot, &inventory, results),
@@ -181,10 +188,14 @@ fn evaluate(
             let mut results = Vec::new();
             for document in documents {
                 let value = input(document);
-                for (policy, severity) in policies.iter().filter(|(p, _)| p.metadata.subject == document.subject.kind) {
+                for (policy, severity) in
+                    policies.iter().filter(|(p, _)| p.metadata.subject == document.subject.kind)
+                {
                     let said = match &value {
                         Ok(value) => evaluator.evaluate(policy, value),
-                        Err(cause) => Err(PolicyError { policy: policy.metadata.id.clone(), cause: cause.clone() }),
+                        Err(cause) => {
+                            Err(PolicyError { policy: policy.metadata.id.clone(), cause: cause.clone() })
+                        }
                     };
                     results.push(judge(policy, *severity, document, said, &inventory.coverage));
                 }

@@ -72,7 +72,9 @@ impl From<CollectError> for Failure {
 /// Prints a result. A reader that went away early (`| head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::incomplete(format!("cannot write to stdout: {error}"))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::incomplete(format!("cannot write to stdout: {error}")))
+        }
         _ => Ok(()),
     }
 }

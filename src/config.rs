@@ -225,6 +225,16 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         yaml::read(text, config)
     }
+
+    /// Where a daemon with this configuration listens, whatever else may be wrong with the text: a running daemon keeps
+    /// what it had, and its health must not hang on a file that somebody is editing.
+    pub fn listen_of(text: &str) -> SocketAddr {
+        let listen = yaml::read(text, |node| {
+            let mut http = node.table()?.take("http")?.table()?;
+            http.take("listen")?.parsed()
+        });
+        listen.ok().flatten().unwrap_or(Self::default().listen)
+    }
 }
 
 fn config(node: &Node<'_>) -> Config {
@@ -324,7 +334,9 @@ fn credential(node: &Node<'_>) -> Option<Credential> {
         ("azure_cli", Type::AzureCli),
     ];
     let Some(kind) = table.take("type") else {
-        node.problem("`type` is missing; use one of: managed_identity, workload_identity, client_secret, azure_cli");
+        node.problem(
+            "`type` is missing; use one of: managed_identity, workload_identity, client_secret, azure_cli",
+        );
         return None;
     };
     let kind = kind.one_of(&types)?;
@@ -411,7 +423,8 @@ fn declarations(node: &Node<'_>) -> Declarations {
                 Some(id) => {
                     declarations.workspaces.insert(id, expectations(&node));
                 }
-                None => node.problem("the key must be the ARM id of a workspace (/subscriptions/…/workspaces/NAME)"),
+                None => node
+                    .problem("the key must be the ARM id of a workspace (/subscriptions/…/workspaces/NAME)"),
             }
         }
     }

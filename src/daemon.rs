@@ -67,7 +67,14 @@ pub async fn run(
             () = &mut shutdown => break,
             ended = &mut listening => return Err(listener_error(ended)),
         };
+        // Published first, told after: who reads of a sweep in the log finds it at the listener.
+        let (failed, detail) = (daemon.failures > 0, published.detail.clone());
         publish.send_replace(Arc::new(published));
+        if failed {
+            error!("{detail}")
+        } else {
+            info!("{detail}")
+        }
         let pause = daemon.pause().saturating_sub(started.elapsed());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -141,8 +148,12 @@ impl Daemon {
             throttle_wait: collected.numbers.throttle_wait,
         });
         let snapshot = collected.snapshot;
-        let subscriptions: BTreeSet<String> =
-            snapshot.header.subscriptions.iter().map(|subscription| subscription.id.to_ascii_lowercase()).collect();
+        let subscriptions: BTreeSet<String> = snapshot
+            .header
+            .subscriptions
+            .iter()
+            .map(|subscription| subscription.id.to_ascii_lowercase())
+            .collect();
         let judging = Instant::now();
         let judged = self.judge(snapshot).await;
         self.metrics.phase("collect", collect);
@@ -176,14 +187,15 @@ impl Daemon {
             report.gaps.len(),
             started.elapsed().as_secs_f64(),
         );
-        info!("{detail}");
+        self.metrics.policy_errors(report);
         self.last = Some((judged, finished_at));
         Ok(Published { metrics: self.render()?, ready: true, detail })
     }
 
     async fn judge(&self, snapshot: Snapshot) -> Judged {
         let setup = Arc::clone(&self.setup);
-        let judging = tokio::task::spawn_blocking(move || judge_snapshot(&setup, &snapshot, &BTreeSet::new()));
+        let judging =
+            tokio::task::spawn_blocking(move || judge_snapshot(&setup, &snapshot, &BTreeSet::new()));
         match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -193,10 +205,11 @@ impl Daemon {
     /// A sweep that could not even start leaves the last view up.
     fn failed(&mut self, error: &CollectError) -> Result<Published, DaemonError> {
         self.failures = self.failures.saturating_add(1);
-        error!("the sweep failed: {error}");
         let detail = match &self.last {
-            Some((judged, _)) => format!("the last sweep failed: {error}; shown is the one of {}", judged.report.taken_at),
-            None => format!("no sweep has finished yet: {error}"),
+            Some((judged, _)) => {
+                format!("the sweep failed: {error}; shown is the one of {}", judged.report.taken_at)
+            }
+            None => format!("the sweep failed, none has finished yet: {error}"),
         };
         Ok(Published { metrics: self.render()?, ready: self.last.is_some(), detail })
     }

@@ -22,7 +22,8 @@ pub enum Severity {
 
 impl Severity {
     /// Every severity, worst first.
-    pub const WORST_FIRST: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+    pub const WORST_FIRST: [Severity; 4] =
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 
     /// The name in reports, metrics and configuration.
     pub fn name(self) -> &'static str {

@@ -72,11 +72,10 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotFileError> 
     let out = BufWriter::new(temporary.as_file_mut());
     let written = match compression(path) {
         Compression::None => snapshot.write(out),
-        Compression::Zstd => zstd::Encoder::new(out, 3)
-            .and_then(|mut encoder| {
-                snapshot.write(&mut encoder)?;
-                encoder.finish()?.flush()
-            }),
+        Compression::Zstd => zstd::Encoder::new(out, 3).and_then(|mut encoder| {
+            snapshot.write(&mut encoder)?;
+            encoder.finish()?.flush()
+        }),
         Compression::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
             snapshot.write(&mut encoder).and_then(|()| encoder.finish()?.flush())

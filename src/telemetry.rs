@@ -9,9 +9,5 @@ pub fn start(default: &str, json: bool) {
     let filter = EnvFilter::try_from_env("MLFENCE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     // A second start in one process (tests) keeps the first.
-    let _ = if json {
-        logs.json().try_init()
-    } else {
-        logs.with_ansi(io::stderr().is_terminal()).try_init()
-    };
+    let _ = if json { logs.json().try_init() } else { logs.with_ansi(io::stderr().is_terminal()).try_init() };
 }

@@ -83,13 +83,16 @@ impl<'a> Node<'a> {
                 .iter()
                 .map(|(key, value)| {
                     let name = text(&key.data).unwrap_or_default();
-                    let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+                    let path =
+                        if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
                     let line = key.span.start.line();
                     (name, Node { node: value, line, path, problems: self.problems })
                 })
                 .collect(),
             YamlDataOwned::Value(ScalarOwned::Null) => Vec::new(),
-            YamlDataOwned::Value(ScalarOwned::String(text)) if text.is_empty() && self.path.is_empty() => Vec::new(),
+            YamlDataOwned::Value(ScalarOwned::String(text)) if text.is_empty() && self.path.is_empty() => {
+                Vec::new()
+            }
             _ => {
                 self.problem("must be a table of keys and values");
                 return None;

@@ -23,14 +23,38 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["audit", "commands", "severity"]),
     (
         "commands",
-        &["audit", "azure", "cli", "config", "daemon", "findings", "inventory", "outlets", "policy", "snapshot_file", "telemetry"],
+        &[
+            "audit",
+            "azure",
+            "cli",
+            "config",
+            "daemon",
+            "findings",
+            "inventory",
+            "outlets",
+            "policy",
+            "snapshot_file",
+            "telemetry",
+        ],
     ),
 ];
 
 /// What the pure stages may not name: the world.
-const WORLD: &[&str] =
-    &["tokio", "reqwest", "std::fs", "std::net::Tcp", "std::env", "std::process", "SystemTime", "Instant", "now_utc", "println!", "eprintln!"];
-const PURE: &[&str] = &["inventory", "facts", "policy", "findings", "expectations", "severity", "yaml", "config"];
+const WORLD: &[&str] = &[
+    "tokio",
+    "reqwest",
+    "std::fs",
+    "std::net::Tcp",
+    "std::env",
+    "std::process",
+    "SystemTime",
+    "Instant",
+    "now_utc",
+    "println!",
+    "eprintln!",
+];
+const PURE: &[&str] =
+    &["inventory", "facts", "policy", "findings", "expectations", "severity", "yaml", "config"];
 
 fn sources() -> BTreeMap<PathBuf, String> {
     fn walk(folder: &Path, into: &mut BTreeMap<PathBuf, String>) {
@@ -58,7 +82,10 @@ fn module(path: &Path) -> String {
 
 /// Code lines, without comments; a comment may name anything.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
 /// The top-level modules that a line names by `crate::`.
@@ -66,7 +93,13 @@ fn used(line: &str) -> Vec<String> {
     line.split("crate::")
         .skip(1)
         .flat_map(|rest| match rest.strip_prefix('{') {
-            Some(group) => group.split('}').next().unwrap_or_default().split(',').map(|part| part.trim().to_owned()).collect(),
+            Some(group) => group
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split(',')
+                .map(|part| part.trim().to_owned())
+                .collect(),
             None => vec![rest.to_owned()],
         })
         .map(|name| name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
@@ -121,7 +154,8 @@ fn no_outlet_uses_another() {
     for (path, text) in sources() {
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if module(&path) == "outlets" && stem != "outlets" {
-            let others = code(&text).filter(|(_, line)| line.contains("super::") || line.contains("outlets::"));
+            let others =
+                code(&text).filter(|(_, line)| line.contains("super::") || line.contains("outlets::"));
             wrong.extend(others.map(|(at, line)| format!("{}:{at}: {line}", path.display())));
         }
     }

@@ -63,7 +63,9 @@ fn exit_codes() {
     unknown.save(desk.path("unknown.jsonl")).expect("saved");
     let mut nothing = company::healthy();
     nothing.records.clear();
-    nothing.gaps.push(serde_json::json!({"source": "workspaces", "scope": "/", "reason": "denied", "detail": ""}));
+    nothing
+        .gaps
+        .push(serde_json::json!({"source": "workspaces", "scope": "/", "reason": "denied", "detail": ""}));
     nothing.save(desk.path("nothing.jsonl")).expect("saved");
     for (arguments, expected) in [
         (&["audit", "--snapshot", "healthy.jsonl"][..], 0),
@@ -103,13 +105,20 @@ fn streams_are_kept_apart() {
         assert!(report.get(key).is_some(), "{key}");
     }
     let first = &report["results"][0];
-    for key in ["policy", "severity", "status", "subject", "reason", "violations", "notes", "documents", "origin"] {
+    for key in
+        ["policy", "severity", "status", "subject", "reason", "violations", "notes", "documents", "origin"]
+    {
         assert!(first.get(key).is_some(), "{key}: {first}");
     }
     for key in ["kind", "id", "workspace", "hidden"] {
         assert!(first["subject"].get(key).is_some(), "{key}: {first}");
     }
-    let violated = report["results"].as_array().expect("a list").iter().find(|r| r["status"] == "fail").expect("a failure");
+    let violated = report["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|r| r["status"] == "fail")
+        .expect("a failure");
     for key in ["id", "key", "message", "severity", "resource", "evidence", "remediation", "waiver"] {
         assert!(violated["violations"][0].get(key).is_some(), "{key}: {violated}");
     }
@@ -132,7 +141,19 @@ fn the_table_is_worst_first_and_ends_with_what_would_settle() {
 #[test]
 fn filters_hide_results_and_nothing_else() {
     let desk = Desk::new();
-    let output = desk.run(&["audit", "--snapshot", "demo.jsonl", "--format", "json", "--status", "fail", "--policy", "aks-001", "--policy", "NET-003"]);
+    let output = desk.run(&[
+        "audit",
+        "--snapshot",
+        "demo.jsonl",
+        "--format",
+        "json",
+        "--status",
+        "fail",
+        "--policy",
+        "aks-001",
+        "--policy",
+        "NET-003",
+    ]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let results = report["results"].as_array().expect("a list");
     let policies: Vec<&str> = results.iter().filter_map(|result| result["policy"].as_str()).collect();
@@ -144,12 +165,30 @@ fn filters_hide_results_and_nothing_else() {
 #[test]
 fn severities_and_switches_of_the_configuration_are_visible() {
     let desk = Desk::new();
-    desk.write("mlfence.yaml", "policies: { disabled: [NET-003], severities: { AKS-001: critical, ACI-004: low } }\n");
+    desk.write(
+        "mlfence.yaml",
+        "policies: { disabled: [NET-003], severities: { AKS-001: critical, ACI-004: low } }\n",
+    );
     let list = stdout(&desk.run(&["policy", "list", "--config", "mlfence.yaml"]));
-    let line = |id: &str| list.lines().find(|line| line.trim_start().starts_with(id)).unwrap_or_else(|| panic!("{id} in {list}")).to_owned();
+    let line = |id: &str| {
+        list.lines()
+            .find(|line| line.trim_start().starts_with(id))
+            .unwrap_or_else(|| panic!("{id} in {list}"))
+            .to_owned()
+    };
     assert!(line("NET-003").contains("off"), "{list}");
     assert!(line("AKS-001").contains("critical (was high)"), "{list}");
-    let output = desk.run(&["audit", "--snapshot", "demo.jsonl", "--config", "mlfence.yaml", "--format", "json", "--status", "fail"]);
+    let output = desk.run(&[
+        "audit",
+        "--snapshot",
+        "demo.jsonl",
+        "--config",
+        "mlfence.yaml",
+        "--format",
+        "json",
+        "--status",
+        "fail",
+    ]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let severity = |id: &str| {
         let results = report["results"].as_array().expect("a list");
@@ -167,12 +206,24 @@ fn a_bad_configuration_is_refused_with_every_problem_and_its_line() {
         "bad.yaml",
         "cloud: public\nexpectatoins: {}\nexpectations:\n  default:\n    callers: [10.0.0.0/33]\npolicies:\n  disabled: [XYZ-001]\n",
     );
-    for arguments in [&["config", "check", "--config", "bad.yaml"][..], &["serve", "--config", "bad.yaml"], &["audit", "--config", "bad.yaml"]] {
+    for arguments in [
+        &["config", "check", "--config", "bad.yaml"][..],
+        &["serve", "--config", "bad.yaml"],
+        &["audit", "--config", "bad.yaml"],
+    ] {
         let output = desk.run(arguments);
         let text = stderr(&output);
         assert_eq!(code(&output), 2, "{text}");
-        assert!(text.contains("bad.yaml:2: unknown key `expectatoins`; did you mean `expectations`?"), "{text}");
-        assert!(text.contains("bad.yaml:5: expectations.default.callers[0]: `10.0.0.0/33` is no address or prefix"), "{text}");
+        assert!(
+            text.contains("bad.yaml:2: unknown key `expectatoins`; did you mean `expectations`?"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "bad.yaml:5: expectations.default.callers[0]: `10.0.0.0/33` is no address or prefix"
+            ),
+            "{text}"
+        );
     }
     desk.write("ids.yaml", "policies:\n  disabled: [XYZ-001]\n  severities:\n    ABC-002: low\n");
     let text = stderr(&desk.run(&["config", "check", "--config", "ids.yaml"]));
@@ -194,8 +245,16 @@ fn policy(id: &str, package: &str, body: &str) -> String {
 fn bad_policies_are_refused_with_file_and_line_all_at_once() {
     let desk = Desk::new();
     let all = [
-        ("recursion.rego", policy("BAD-001", "bad.recursion", "f(x) := f(x)\napplies if f(1)"), "recursion.rego:1"),
-        ("metadata.rego", "package bad.metadata\n\napplies := true\n".to_owned(), "metadata.rego:1: a comment block `# METADATA`"),
+        (
+            "recursion.rego",
+            policy("BAD-001", "bad.recursion", "f(x) := f(x)\napplies if f(1)"),
+            "recursion.rego:1",
+        ),
+        (
+            "metadata.rego",
+            "package bad.metadata\n\napplies := true\n".to_owned(),
+            "metadata.rego:1: a comment block `# METADATA`",
+        ),
         ("duplicate.rego", policy("AKS-001", "bad.duplicate", "applies := true"), "AKS-001"),
         ("banned.rego", policy("BAD-002", "bad.banned", "applies if http.send({})"), "banned.rego:1"),
     ];
@@ -210,18 +269,35 @@ fn bad_policies_are_refused_with_file_and_line_all_at_once() {
     }
     // These need to be evaluated, so they are told where nothing could end the process; again all at once.
     for (at, name, body) in [
-        (5, "eager", "applies := true\ncompliant := true\nviolations contains v if {\n\tsome v in input.nothing\n}"),
-        (6, "both", "applies := true\ncompliant := true\nviolations contains {\"key\": \"k\", \"message\": \"m\", \"evidence\": {}}"),
+        (
+            5,
+            "eager",
+            "applies := true\ncompliant := true\nviolations contains v if {\n\tsome v in input.nothing\n}",
+        ),
+        (
+            6,
+            "both",
+            "applies := true\ncompliant := true\nviolations contains {\"key\": \"k\", \"message\": \"m\", \"evidence\": {}}",
+        ),
         (7, "dismissive", "applies := false\nviolations contains v if {\n\tsome v in input.nothing\n}"),
     ] {
-        desk.write(&format!("hasty/{name}.rego"), &policy(&format!("BAD-00{at}"), &format!("bad.{name}"), body));
-        desk.write(&format!("hasty/{name}_test.rego"), &format!("package bad.{name}_test\n\ncases := {{}}\n\ntest_nothing := true\n"));
+        desk.write(
+            &format!("hasty/{name}.rego"),
+            &policy(&format!("BAD-00{at}"), &format!("bad.{name}"), body),
+        );
+        desk.write(
+            &format!("hasty/{name}_test.rego"),
+            &format!("package bad.{name}_test\n\ncases := {{}}\n\ntest_nothing := true\n"),
+        );
     }
     let output = desk.run(&["policy", "check", "--policies", "hasty"]);
     let text = stderr(&output);
     assert_eq!(code(&output), 2, "{text}");
     for expected in ["eager.rego", "both.rego", "dismissive.rego"] {
-        let line = text.lines().find(|line| line.contains(expected)).unwrap_or_else(|| panic!("{expected} in\n{text}"));
+        let line = text
+            .lines()
+            .find(|line| line.contains(expected))
+            .unwrap_or_else(|| panic!("{expected} in\n{text}"));
         assert!(line.contains("compliant") || line.contains("applies"), "{line}");
     }
 }
@@ -256,7 +332,14 @@ fn an_audit_without_credential_says_so() {
 fn explain_tells_requirement_documents_and_fix() {
     let desk = Desk::new();
     let text = stdout(&desk.run(&["explain", "aks-002"]));
-    for part in ["AKS-002 · high", "judged on", "documents", "2021-11-05", "what would fix a violation", "az aks update"] {
+    for part in [
+        "AKS-002 · high",
+        "judged on",
+        "documents",
+        "2021-11-05",
+        "what would fix a violation",
+        "az aks update",
+    ] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
 }

@@ -15,7 +15,8 @@ use support::{Place, judge, moved, report, snapshot};
 /// not by the policies' own word.
 const RESTS_ON: &[(&str, &[Kind], &[Kind])] = {
     use Kind::{
-        AksClusters, Computes, ContainerGroups, PrivateEndpoints, Registries, Services, VirtualNetworks, Workspaces,
+        AksClusters, Computes, ContainerGroups, PrivateEndpoints, Registries, Services, VirtualNetworks,
+        Workspaces,
     };
     &[
         ("ACI-001", &[Workspaces, Services, ContainerGroups], &[Workspaces, Services, ContainerGroups]),
@@ -46,7 +47,12 @@ fn without(estate: &Snapshot, kind: Kind, subscriptions: &BTreeSet<String>) -> S
     estate.records.retain(|id, record| record.kind() != Some(kind) || !below(id));
     for guid in subscriptions {
         let scope = ResourceId::subscription_scope(guid);
-        estate.gaps.push(Gap { source: kind, scope, reason: GapReason::Denied, detail: "AuthorizationFailed".to_owned() });
+        estate.gaps.push(Gap {
+            source: kind,
+            scope,
+            reason: GapReason::Denied,
+            detail: "AuthorizationFailed".to_owned(),
+        });
     }
     estate
 }
@@ -63,7 +69,8 @@ fn with(report: &Report, statuses: &[Status]) -> BTreeSet<String> {
 
 #[test]
 fn the_table_names_every_policy() {
-    let ids: Vec<&str> = support::setup().bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
+    let ids: Vec<&str> =
+        support::setup().bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
     let named: Vec<&str> = RESTS_ON.iter().map(|(id, _, _)| *id).filter(|id| *id != "none").collect();
     assert_eq!(named, ids);
 }
@@ -90,7 +97,12 @@ fn without_a_kind_no_verdict_that_rests_on_it_stands() {
                     Status::NotApplicable => *not_applicable,
                     _ => &[],
                 };
-                assert!(!relied.contains(&kind), "without {kind}: {policy} is {:?} for {}", result.status, result.subject.id);
+                assert!(
+                    !relied.contains(&kind),
+                    "without {kind}: {policy} is {:?} for {}",
+                    result.status,
+                    result.subject.id
+                );
             }
         }
     }
@@ -162,7 +174,10 @@ fn older() -> Estate {
             "microsoft.containerinstance/containergroups" => {
                 let subnets = record["properties"]["subnetIds"].take();
                 let id = record["id"].as_str().expect("an id").to_owned();
-                let profile = id.replace("Microsoft.ContainerInstance/containerGroups", "Microsoft.Network/networkProfiles");
+                let profile = id.replace(
+                    "Microsoft.ContainerInstance/containerGroups",
+                    "Microsoft.Network/networkProfiles",
+                );
                 record["properties"]["networkProfile"] = json!({ "id": profile });
                 profiles.push(json!({
                     "id": profile, "type": "Microsoft.Network/networkProfiles", "name": "profile", "location": "westeurope",
@@ -176,18 +191,24 @@ fn older() -> Estate {
                 }));
             }
             "microsoft.containerregistry/registries" => {
-                record["properties"]["networkRuleSet"]["virtualNetworkRules"] =
-                    json!([{"id": "/subscriptions/00000000-0000-0000-0000-0000000000ff/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/elsewhere/subnets/s"}]);
+                record["properties"]["networkRuleSet"]["virtualNetworkRules"] = json!([{"id": "/subscriptions/00000000-0000-0000-0000-0000000000ff/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/elsewhere/subnets/s"}]);
             }
             "microsoft.machinelearningservices/workspaces" => {
-                for connection in record["properties"]["privateEndpointConnections"].as_array_mut().into_iter().flatten() {
-                    connection["properties"]["privateEndpoint"].as_object_mut().map(|endpoint| endpoint.remove("subnetArmId"));
+                for connection in
+                    record["properties"]["privateEndpointConnections"].as_array_mut().into_iter().flatten()
+                {
+                    connection["properties"]["privateEndpoint"]
+                        .as_object_mut()
+                        .map(|endpoint| endpoint.remove("subnetArmId"));
                 }
             }
             "microsoft.network/privateendpoints" => {
                 let properties = record["properties"].as_object_mut().expect("an object");
                 let connections = properties.insert("privateLinkServiceConnections".to_owned(), json!([]));
-                properties.insert("manualPrivateLinkServiceConnections".to_owned(), connections.unwrap_or_default());
+                properties.insert(
+                    "manualPrivateLinkServiceConnections".to_owned(),
+                    connections.unwrap_or_default(),
+                );
             }
             "microsoft.containerservice/managedclusters" => {
                 record["properties"]["networkProfile"]["dockerBridgeCidr"] = json!("172.17.0.1/16");
@@ -213,14 +234,16 @@ fn with_service_endpoints() -> Estate {
     let mut estate = armsim::company::healthy();
     for record in &mut estate.records {
         for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
-            subnet["properties"]["serviceEndpoints"] = json!([{"service": "Microsoft.Storage", "locations": ["*"]}]);
+            subnet["properties"]["serviceEndpoints"] =
+                json!([{"service": "Microsoft.Storage", "locations": ["*"]}]);
         }
     }
     estate
 }
 
 fn estates() -> [Snapshot; 4] {
-    [armsim::company::healthy(), armsim::company::demo().0, older(), with_service_endpoints()].map(|estate| snapshot(&estate))
+    [armsim::company::healthy(), armsim::company::demo().0, older(), with_service_endpoints()]
+        .map(|estate| snapshot(&estate))
 }
 
 /// Whether a verdict claims more than before. A subject that only now appears (a compute that no longer tells that it is
@@ -235,8 +258,16 @@ fn better(place: &Place, was: Option<Status>, is: Option<Status>) -> bool {
 }
 
 /// Applies `change` to the last key of `path` wherever a record of the field's kind has it. Gives how often.
-fn change(snapshot: &Snapshot, field: &Field, change: &dyn Fn(&mut serde_json::Map<String, Value>, &str)) -> (Snapshot, usize) {
-    fn walk(value: &mut Value, path: &str, change: &dyn Fn(&mut serde_json::Map<String, Value>, &str)) -> usize {
+fn change(
+    snapshot: &Snapshot,
+    field: &Field,
+    change: &dyn Fn(&mut serde_json::Map<String, Value>, &str),
+) -> (Snapshot, usize) {
+    fn walk(
+        value: &mut Value,
+        path: &str,
+        change: &dyn Fn(&mut serde_json::Map<String, Value>, &str),
+    ) -> usize {
         let Some(object) = value.as_object_mut() else { return 0 };
         let Some((head, rest)) = path.split_once('.') else {
             let there = object.get(path).is_some_and(|value| !value.is_null());
@@ -282,21 +313,40 @@ fn a_field_that_is_not_told_never_makes_a_verdict_better() {
             let (removed, times) = change(estate, field, &|object, key| drop(object.remove(key)));
             seen += times;
             let after = judge(&removed).report;
-            let (nulled, _) = change(estate, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
-            assert_eq!(judge(&nulled).report.results, after.results, "{} {}: null is not the same as missing", field.kind, field.path);
+            let (nulled, _) =
+                change(estate, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
+            assert_eq!(
+                judge(&nulled).report.results,
+                after.results,
+                "{} {}: null is not the same as missing",
+                field.kind,
+                field.path
+            );
             if field.absent == Absent::Nothing {
                 continue;
             }
             for (place, (was, is)) in moved(before, &after) {
-                assert!(!better(&place, was, is), "without {} {}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+                assert!(
+                    !better(&place, was, is),
+                    "without {} {}: {place:?} went from {was:?} to {is:?}",
+                    field.kind,
+                    field.path
+                );
                 to_unknown += usize::from(is == Some(Status::Unknown));
             }
         }
         if seen == 0 || field.absent == Absent::NotTold && to_unknown == 0 {
-            unread.push(format!("{} {}: seen {seen} times, moved {to_unknown} verdicts to unknown", field.kind, field.path));
+            unread.push(format!(
+                "{} {}: seen {seen} times, moved {to_unknown} verdicts to unknown",
+                field.kind, field.path
+            ));
         }
     }
-    assert!(unread.is_empty(), "fields that no estate holds, or whose absence nothing notices:\n{}", unread.join("\n"));
+    assert!(
+        unread.is_empty(),
+        "fields that no estate holds, or whose absence nothing notices:\n{}",
+        unread.join("\n")
+    );
 }
 
 #[test]
@@ -315,7 +365,12 @@ fn an_emptied_list_is_none_only_where_the_table_says_so() {
             };
             let (emptied, _) = change(estate, field, &empty);
             for (place, (was, is)) in moved(before, &judge(&emptied).report) {
-                assert!(!better(&place, was, is), "emptied {} {}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+                assert!(
+                    !better(&place, was, is),
+                    "emptied {} {}: {place:?} went from {was:?} to {is:?}",
+                    field.kind,
+                    field.path
+                );
             }
         }
     }
@@ -328,9 +383,15 @@ fn a_field_of_the_wrong_type_never_makes_a_verdict_better() {
     for field in field::ALL {
         for wrong in [json!(42), json!(["x", 1]), json!({"surprise": true})] {
             for (estate, before) in estates.iter().zip(&before) {
-                let (broken, _) = change(estate, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
+                let (broken, _) =
+                    change(estate, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
                 for (place, (was, is)) in moved(before, &judge(&broken).report) {
-                    assert!(!better(&place, was, is), "{} {} = {wrong}: {place:?} went from {was:?} to {is:?}", field.kind, field.path);
+                    assert!(
+                        !better(&place, was, is),
+                        "{} {} = {wrong}: {place:?} went from {was:?} to {is:?}",
+                        field.kind,
+                        field.path
+                    );
                 }
             }
         }
@@ -351,7 +412,18 @@ fn order_and_casing_do_not_matter() {
     }
     let after = report(&shouted);
     let statuses = |report: &Report| -> Vec<_> {
-        report.results.iter().map(|r| (r.policy.clone(), r.subject.clone(), r.status, r.violations.iter().map(|v| v.id.clone()).collect::<Vec<_>>())).collect()
+        report
+            .results
+            .iter()
+            .map(|r| {
+                (
+                    r.policy.clone(),
+                    r.subject.clone(),
+                    r.status,
+                    r.violations.iter().map(|v| v.id.clone()).collect::<Vec<_>>(),
+                )
+            })
+            .collect()
     };
     assert_eq!(statuses(&after), statuses(&plain));
 }

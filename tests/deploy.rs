@@ -59,7 +59,9 @@ fn each_other_value_that_the_example_shows_is_valid() {
     let shown: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# "))
-        .filter(|line| keys.iter().any(|key| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(": "))))
+        .filter(|line| {
+            keys.iter().any(|key| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(": ")))
+        })
         .collect();
     for line in &shown {
         assert_ne!(parse(line), Config::default(), "shows the default: {line}");
@@ -119,12 +121,14 @@ fn everything_that_the_image_copies_exists_and_reaches_the_build() {
 fn the_image_has_every_workspace_member_and_the_compiler_that_cargo_asks_for() {
     let manifest = read("Cargo.toml");
     let instructions = instructions();
-    let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("workspace members");
+    let members =
+        manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("workspace members");
     for member in members.split('"').skip(1).step_by(2) {
         let path = format!("{member}/Cargo.toml");
         assert!(instructions.iter().any(|line| line.contains(&path)), "the Dockerfile does not copy {path}");
     }
-    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a rust-version");
+    let version =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a rust-version");
     let base = format!("FROM rust:{}.", version.trim_matches('"'));
     assert!(instructions.iter().any(|line| line.starts_with(&base)), "no stage begins with {base}");
 }
@@ -179,7 +183,8 @@ fn rules() -> Vec<Rule> {
         let (alert, record, expr) = (text("alert"), text("record"), text("expr")?);
         let mut labels = table.take("labels").and_then(|node| node.table());
         let mut annotations = table.take("annotations").and_then(|node| node.table());
-        let severity = labels.as_mut().and_then(|table| table.take("severity")).and_then(|node| node.string());
+        let severity =
+            labels.as_mut().and_then(|table| table.take("severity")).and_then(|node| node.string());
         let mut annotation =
             |key| annotations.as_mut().and_then(|table| table.take(key)).and_then(|node| node.string());
         let (summary, description) = (annotation("summary"), annotation("description"));
@@ -226,7 +231,10 @@ fn rules_and_dashboard_name_only_metrics_that_exist() {
     let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.record.as_deref()).collect();
     let check = |place: &str, text: &str| {
         for name in words(text, &["mlfence_", "mlfence:"]) {
-            assert!(exposed.contains(name) || recorded.contains(name), "{place} names {name}, which does not exist");
+            assert!(
+                exposed.contains(name) || recorded.contains(name),
+                "{place} names {name}, which does not exist"
+            );
         }
     };
     // Whole files: descriptions, variables and unit tests name metrics too.
@@ -272,9 +280,14 @@ fn the_codes_in_rules_are_codes_of_verdicts() {
     for rule in rules() {
         for pattern in rule.expr.split("code").skip(1) {
             let pattern = pattern.trim_start_matches(['=', '!', '~']);
-            let Some(pattern) = pattern.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+            let Some(pattern) = pattern.strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
+                continue;
+            };
             for code in pattern.split('|') {
-                assert!(codes.contains(&format!("\"{code}\"")), "{code} is no code of src/inventory/reason.rs");
+                assert!(
+                    codes.contains(&format!("\"{code}\"")),
+                    "{code} is no code of src/inventory/reason.rs"
+                );
                 found += 1;
             }
         }
@@ -304,7 +317,8 @@ fn promtool(arguments: &[&str], file: &Path) {
     let output = Command::new("promtool").args(arguments).arg(file).output().unwrap_or_else(|error| {
         panic!("promtool cannot be run ({error}); it is part of the Debian package `prometheus`")
     });
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "promtool {} {}:\n{text}", arguments.join(" "), file.display());
 }
 

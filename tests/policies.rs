@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use mlfence::facts::Document;
 use mlfence::policy::{
-    Bundle, Evaluation, Judgement, LoadOptions, Origin, Outcome, PolicyError, SHIPPED, SourceFile, shipped_files,
+    Bundle, Evaluation, Judgement, LoadOptions, Origin, Outcome, PolicyError, SHIPPED, SourceFile,
+    shipped_files,
 };
 use regorus::Value;
 
@@ -33,11 +34,15 @@ fn the_shipped_bundle_holds_the_first_set() {
     let bundle = shipped();
     let ids: Vec<&str> = bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
     let expected = [
-        "ACI-001", "ACI-002", "ACI-003", "ACI-004", "AKS-001", "AKS-002", "AKS-003", "CNI-002", "CNI-004", "ISO-002",
-        "NET-001", "NET-002", "NET-003",
+        "ACI-001", "ACI-002", "ACI-003", "ACI-004", "AKS-001", "AKS-002", "AKS-003", "CNI-002", "CNI-004",
+        "ISO-002", "NET-001", "NET-002", "NET-003",
     ];
     assert_eq!(ids, expected);
-    assert_eq!(bundle.digest(), Bundle::shipped().expect("once more").digest(), "it depends on the texts alone");
+    assert_eq!(
+        bundle.digest(),
+        Bundle::shipped().expect("once more").digest(),
+        "it depends on the texts alone"
+    );
 }
 
 #[test]
@@ -48,7 +53,8 @@ fn every_file_of_the_folder_is_compiled_in() {
             if path.is_dir() {
                 collect(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rego") {
-                let path = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+                let path =
+                    path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
                 found.insert(path);
             }
         }
@@ -63,7 +69,9 @@ fn every_file_of_the_folder_is_compiled_in() {
 fn file_package_and_id_agree() {
     for policy in shipped().policies() {
         let parts: Vec<&str> = policy.package.split('.').collect();
-        let [cloud, domain, name] = parts.as_slice() else { panic!("{}: three names make a package", policy.path) };
+        let [cloud, domain, name] = parts.as_slice() else {
+            panic!("{}: three names make a package", policy.path)
+        };
         assert_eq!(policy.path, format!("policies/{cloud}/{domain}/{name}.rego"));
         let prefix = format!("{}-", domain.to_uppercase());
         assert!(policy.metadata.id.starts_with(&prefix), "{}: {}", policy.path, policy.metadata.id);
@@ -86,9 +94,12 @@ fn every_case_is_judged_as_it_wants() {
     let mut evaluator = bundle.evaluator();
     for policy in bundle.policies() {
         for case in &policy.cases {
-            let _: Document = serde_json::from_value(case.document.clone()).expect("a case's document is one");
+            let _: Document =
+                serde_json::from_value(case.document.clone()).expect("a case's document is one");
             let document = Value::from_json_str(&case.document.to_string()).expect("JSON");
-            let said = evaluator.evaluate(policy, &document).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            let said = evaluator
+                .evaluate(policy, &document)
+                .unwrap_or_else(|error| panic!("{}: {error}", case.name));
             assert_eq!(said.judge(), case.want, "{} {}: {said:?}", policy.metadata.id, case.name);
         }
     }
@@ -208,7 +219,11 @@ const PATH: &str = "own/private.rego";
 const TEST_PATH: &str = "own/private_test.rego";
 
 fn own(path: &str, text: impl Into<String>) -> SourceFile {
-    SourceFile { path: path.to_owned(), text: text.into(), origin: Origin::Directory("/etc/policies".to_owned()) }
+    SourceFile {
+        path: path.to_owned(),
+        text: text.into(),
+        origin: Origin::Directory("/etc/policies".to_owned()),
+    }
 }
 
 fn load(files: Vec<SourceFile>) -> Result<Bundle, Vec<String>> {
@@ -252,7 +267,10 @@ fn the_example_is_admitted() {
 
 #[test]
 fn a_syntax_error_names_its_line() {
-    refused(load_with("compliant if {", "compliant if if {"), &["own/private.rego:35: unexpected keyword `if`"]);
+    refused(
+        load_with("compliant if {", "compliant if if {"),
+        &["own/private.rego:35: unexpected keyword `if`"],
+    );
 }
 
 #[test]
@@ -285,7 +303,11 @@ fn every_problem_of_the_metadata_is_told_with_its_line() {
 fn problems_of_several_files_are_told_at_once() {
     let broken = POLICY.replace("package own.private", "package own.other\n\nx := {");
     refused(
-        load(vec![own("own/other.rego", broken), own(PATH, POLICY.replace("OWN-001", "OWN")), own(TEST_PATH, TEST)]),
+        load(vec![
+            own("own/other.rego", broken),
+            own(PATH, POLICY.replace("OWN-001", "OWN")),
+            own(TEST_PATH, TEST),
+        ]),
         &["own/other.rego:18: ", "own/private.rego:5: metadata: custom.id"],
     );
 }
@@ -351,10 +373,17 @@ fn recursion_is_refused_before_it_overflows_the_stack() {
 fn recursion_through_a_library_or_a_replaced_function_is_refused() {
     let library = "package lib.shared\n\nf(x) := g(x)\n\ng(x) := f(x)\n";
     let files = vec![own(PATH, POLICY), own(TEST_PATH, TEST), own("lib/shared.rego", library)];
-    refused(load(files), &["lib/shared.rego:3: recursion, which would overflow the stack: `data.lib.shared.f`"]);
-    let mocked =
-        format!("{TEST}\n_mine(x) := count(x)\n\ntest_loop if {{\n\tcount([1]) == 1 with count as _mine\n}}\n");
-    refused(load(vec![own(PATH, POLICY), own(TEST_PATH, mocked)]), &["recursion, which would overflow the stack"]);
+    refused(
+        load(files),
+        &["lib/shared.rego:3: recursion, which would overflow the stack: `data.lib.shared.f`"],
+    );
+    let mocked = format!(
+        "{TEST}\n_mine(x) := count(x)\n\ntest_loop if {{\n\tcount([1]) == 1 with count as _mine\n}}\n"
+    );
+    refused(
+        load(vec![own(PATH, POLICY), own(TEST_PATH, mocked)]),
+        &["recursion, which would overflow the stack"],
+    );
 }
 
 #[test]
@@ -405,22 +434,33 @@ fn what_leads_nowhere_or_to_another_policy_is_refused() {
     let other = POLICY.replace("package own.private", "package own.other").replace("OWN-001", "OWN-002");
     let other = format!("{other}\n_x := data.own.private.compliant\n");
     let test = TEST.replace("own.private", "own.other");
-    let files =
-        vec![own("own/other.rego", other), own("own/other_test.rego", test), own(PATH, POLICY), own(TEST_PATH, TEST)];
-    refused(load(files), &["reads data.own.private.compliant: a policy may not read the package own.private"]);
+    let files = vec![
+        own("own/other.rego", other),
+        own("own/other_test.rego", test),
+        own(PATH, POLICY),
+        own(TEST_PATH, TEST),
+    ];
+    refused(
+        load(files),
+        &["reads data.own.private.compliant: a policy may not read the package own.private"],
+    );
 }
 
 #[test]
 fn heads_in_which_the_engine_would_lose_results_are_refused() {
     let expected = format!("own/private.rego:{}: `fact.unknown` may be undefined in a rule's head", after());
-    refused(load_and("undecided contains fact.unknown if some fact in [input.cluster.private]\n"), &[&expected]);
+    refused(
+        load_and("undecided contains fact.unknown if some fact in [input.cluster.private]\n"),
+        &[&expected],
+    );
     let message = format!("own/private.rego:{}: `with` belongs into tests", after());
     refused(load_and("_x if count(input) == 0 with input as {}\n"), &[&message]);
 }
 
 #[test]
 fn compliant_on_nothing_is_refused() {
-    let result = load_with("compliant if {\n\tapplies\n", "compliant if {\n\tnot applies == false\n}\n\n_rest if {\n");
+    let result =
+        load_with("compliant if {\n\tapplies\n", "compliant if {\n\tnot applies == false\n}\n\n_rest if {\n");
     let problems = result.expect_err("refused");
     assert!(
         problems
@@ -458,8 +498,8 @@ fn a_pass_that_rests_on_an_empty_list_is_refused() {
         load_with("\tcount(input.cluster.vnets.value) > 0\n", vacuous),
         &["own/private.rego: case `complies` is still `compliant` with `cluster.vnets.value` emptied"],
     );
-    let declared =
-        TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"cluster.vnets.value\"],");
+    let declared = TEST
+        .replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"cluster.vnets.value\"],");
     let policy = POLICY.replace("\tcount(input.cluster.vnets.value) > 0\n", vacuous);
     load(vec![own(PATH, policy), own(TEST_PATH, declared)]).expect("declared as legitimate");
 }
@@ -474,10 +514,10 @@ fn a_pass_while_something_changes_is_refused() {
 
 #[test]
 fn a_verdict_from_knowing_less_is_refused() {
-    let problems = load_with("\tinput.cluster.private.value == false\n", "\tnot input.cluster.private.value == true\n")
-        .expect_err("refused");
-    let expected =
-        "own/private.rego: case `complies` wants pass, but with `cluster.private` unknown the policy says fail";
+    let problems =
+        load_with("\tinput.cluster.private.value == false\n", "\tnot input.cluster.private.value == true\n")
+            .expect_err("refused");
+    let expected = "own/private.rego: case `complies` wants pass, but with `cluster.private` unknown the policy says fail";
     assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{problems:#?}");
 }
 
@@ -548,7 +588,10 @@ fn cases_and_tests_are_held_to_their_form() {
         ),
         &["case `complies`: its document is of the kind aks_compute, but the policy judges aks_cluster"],
     );
-    refused(with("\"keys\": [\"public\"]", "\"keys\": [\"other\"]"), &["case `violates` wants the keys [\"other\"]"]);
+    refused(
+        with("\"keys\": [\"public\"]", "\"keys\": [\"other\"]"),
+        &["case `violates` wants the keys [\"other\"]"],
+    );
     refused(
         with("testing.unknown(\"not_told\")", "testing.nothing(1)"),
         &["`data.mlfence.testing.nothing` is no function"],
@@ -570,14 +613,17 @@ fn cases_and_tests_are_held_to_their_form() {
 #[test]
 fn a_policy_cannot_pass_as_a_library() {
     let lib = |path: &str, text: &str| own(&format!("/usr/lib/policies/{path}"), text);
-    let rooted = |file: SourceFile| SourceFile { origin: Origin::Directory("/usr/lib/policies/".to_owned()), ..file };
-    let bundle =
-        load(vec![rooted(lib(PATH, POLICY)), rooted(lib(TEST_PATH, TEST))]).expect("folders above do not count");
+    let rooted =
+        |file: SourceFile| SourceFile { origin: Origin::Directory("/usr/lib/policies/".to_owned()), ..file };
+    let bundle = load(vec![rooted(lib(PATH, POLICY)), rooted(lib(TEST_PATH, TEST))])
+        .expect("folders above do not count");
     assert_eq!(bundle.policies().len(), 1);
     let library = "package lib.shared\n\napplies := true\n";
     refused(
         load(vec![own(PATH, POLICY), own(TEST_PATH, TEST), own("lib/shared.rego", library)]),
-        &["lib/shared.rego:3: a file in a folder `lib` or `testing` may not define `applies`; only policies judge"],
+        &[
+            "lib/shared.rego:3: a file in a folder `lib` or `testing` may not define `applies`; only policies judge",
+        ],
     );
 }
 
@@ -601,14 +647,16 @@ fn evaluate(bundle: &Bundle, document: &serde_json::Value) -> Result<Evaluation,
 fn an_evaluation_that_takes_too_long_is_a_policy_error() {
     let join = "_all := input.subject.subscriptions\n\nviolations contains {\"key\": \"x\", \"message\": \"x\", \"evidence\": {}} if {\n\t\
                 applies\n\tsome a in _all\n\tsome b in _all\n\tsome c in _all\n\ta < b\n\tb < c\n\tc < a\n}\n";
-    let declared =
-        TEST.replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"subject.subscriptions\"],");
+    let declared = TEST
+        .replace("\"want\": \"pass\",", "\"want\": \"pass\", \"may_be_empty\": [\"subject.subscriptions\"],");
     let files = vec![own(PATH, format!("{POLICY}\n{join}")), own(TEST_PATH, declared)];
     let bundle = load(files).expect("it is right, if slow");
-    let case = bundle.policy("OWN-001").and_then(|policy| policy.cases.iter().find(|case| case.name == "complies"));
+    let case =
+        bundle.policy("OWN-001").and_then(|policy| policy.cases.iter().find(|case| case.name == "complies"));
     let mut document = case.expect("it is there").document.clone();
     assert_eq!(evaluate(&bundle, &document).map(|said| said.judge()), Ok(Judgement::Pass));
-    document["subject"]["subscriptions"] = (0..2000).map(|number| number.to_string()).collect::<Vec<String>>().into();
+    document["subject"]["subscriptions"] =
+        (0..2000).map(|number| number.to_string()).collect::<Vec<String>>().into();
     let started = std::time::Instant::now();
     let error = evaluate(&bundle, &document).expect_err("too slow");
     assert_eq!(error.to_string(), "policy OWN-001: the evaluation took longer than 250 ms and was stopped");

@@ -17,9 +17,16 @@ fn folder() -> Option<PathBuf> {
     match folder {
         Some(folder) if folder.is_dir() => Some(folder),
         other => {
-            assert_ne!(env::var("CI").as_deref(), Ok("true"), "under CI the recorded bodies must be there, MLFENCE_RECORDED_DIR is {other:?}");
+            assert_ne!(
+                env::var("CI").as_deref(),
+                Ok("true"),
+                "under CI the recorded bodies must be there, MLFENCE_RECORDED_DIR is {other:?}"
+            );
             // Past the test harness's capture: whoever reads the run shall know.
-            let _ = writeln!(io::stderr(), "left out: the tests over recorded bodies, MLFENCE_RECORDED_DIR names no folder");
+            let _ = writeln!(
+                io::stderr(),
+                "left out: the tests over recorded bodies, MLFENCE_RECORDED_DIR names no folder"
+            );
             None
         }
     }
@@ -51,7 +58,10 @@ fn every_recorded_resource_loads_and_is_judged_without_complaint_about_its_form(
     for entry in fs::read_dir(&folder).expect("the folder is readable") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if path.extension().is_none_or(|extension| extension != "json") || name.contains("error-") || name.starts_with("arg-request") {
+        if path.extension().is_none_or(|extension| extension != "json")
+            || name.contains("error-")
+            || name.starts_with("arg-request")
+        {
             continue;
         }
         let body: Value = serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
@@ -81,7 +91,16 @@ fn every_recorded_resource_loads_and_is_judged_without_complaint_about_its_form(
         assert!(!text.contains(&format!("\"code\":\"{}\"", Code::Malformed.name())), "{name}: {text}");
     }
     assert!(records > 40, "only {records} resources were found");
-    for kind in [Kind::Workspaces, Kind::Computes, Kind::Services, Kind::AksClusters, Kind::ContainerGroups, Kind::Registries, Kind::VirtualNetworks, Kind::PrivateEndpoints] {
+    for kind in [
+        Kind::Workspaces,
+        Kind::Computes,
+        Kind::Services,
+        Kind::AksClusters,
+        Kind::ContainerGroups,
+        Kind::Registries,
+        Kind::VirtualNetworks,
+        Kind::PrivateEndpoints,
+    ] {
         assert!(kinds.contains_key(&kind), "no recorded body of {kind}; seen: {kinds:?}");
     }
 }

@@ -17,7 +17,8 @@ async fn sweep(estate: Estate) -> Snapshot {
     let server = Server::start(estate, Options::default()).await.expect("armsim starts");
     let config = support::config_for(&server, folder.path());
     let client = Client::new(&config).expect("a client");
-    let collected = client.sweep(&BTreeSet::new(), datetime!(2026-11-25 12:00 UTC), &|_| {}).await.expect("a sweep");
+    let collected =
+        client.sweep(&BTreeSet::new(), datetime!(2026-11-25 12:00 UTC), &|_| {}).await.expect("a sweep");
     server.shutdown().await.expect("armsim ends");
     collected.snapshot
 }
@@ -71,7 +72,8 @@ async fn the_violations_of_a_generated_estate_are_found_and_no_others() {
     let expected: BTreeSet<(String, String)> = expected
         .iter()
         .map(|expected| {
-            let of_cluster = !matches!(expected.policy.as_str(), "AKS-001" | "AKS-003") && !expected.policy.starts_with("ACI");
+            let of_cluster = !matches!(expected.policy.as_str(), "AKS-001" | "AKS-003")
+                && !expected.policy.starts_with("ACI");
             let id = if of_cluster { &expected.resource } else { &expected.attached_as };
             (expected.policy.clone(), id.to_ascii_lowercase())
         })

@@ -18,7 +18,14 @@ use time::OffsetDateTime;
 /// A subscription of the demo company, by its name.
 fn subscription(name: &str) -> String {
     let (estate, _) = company::demo();
-    estate.header.subscriptions.iter().find(|subscription| subscription.name == name).expect("it is there").id.clone()
+    estate
+        .header
+        .subscriptions
+        .iter()
+        .find(|subscription| subscription.name == name)
+        .expect("it is there")
+        .id
+        .clone()
 }
 
 fn group_in(subscription: &str) -> String {
@@ -26,7 +33,10 @@ fn group_in(subscription: &str) -> String {
     let mut groups = estate.records.iter().filter_map(|record| record["id"].as_str()).filter(|id| {
         id.contains(subscription) && id.contains("/providers/Microsoft.MachineLearningServices/workspaces/")
     });
-    let id = groups.next().map(ToOwned::to_owned).unwrap_or_else(|| format!("/subscriptions/{subscription}/resourceGroups/rg-hub/x"));
+    let id = groups
+        .next()
+        .map(ToOwned::to_owned)
+        .unwrap_or_else(|| format!("/subscriptions/{subscription}/resourceGroups/rg-hub/x"));
     id.split('/').take(5).collect::<Vec<_>>().join("/")
 }
 
@@ -46,7 +56,8 @@ struct Watcher {
 
 impl Watcher {
     async fn sweep(&mut self, now: i64) -> (Snapshot, Judged, Changes) {
-        let collected = self.client.sweep(&self.seen, OffsetDateTime::UNIX_EPOCH, &|_| {}).await.expect("a sweep");
+        let collected =
+            self.client.sweep(&self.seen, OffsetDateTime::UNIX_EPOCH, &|_| {}).await.expect("a sweep");
         let snapshot = collected.snapshot;
         let judged = judge_snapshot(&self.setup, &snapshot, &BTreeSet::new());
         self.seen = snapshot.header.subscriptions.iter().map(|s| s.id.to_ascii_lowercase()).collect();
@@ -67,7 +78,8 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(readable(), Options::default()).await.expect("armsim starts");
     let config = support::config_for(&server, folder.path());
-    let client = Client::new(&config).expect("a client").with_first_pause(std::time::Duration::from_millis(1));
+    let client =
+        Client::new(&config).expect("a client").with_first_pause(std::time::Duration::from_millis(1));
     let setup = Setup { config, bundle: support::setup().bundle.clone() };
     let mut watcher = Watcher { setup, client, seen: BTreeSet::new(), ledger: Ledger::default() };
 
@@ -79,12 +91,21 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     server.replace_options(options(&lost));
     let (_, after, changes) = watcher.sweep(2).await;
     assert_eq!(changes, Changes::default(), "{scenario} {name}: nothing opens, nothing is resolved");
-    assert_eq!(watcher.ledger.open.keys().collect::<Vec<_>>(), open.keys().collect::<Vec<_>>(), "{scenario} {name}");
+    assert_eq!(
+        watcher.ledger.open.keys().collect::<Vec<_>>(),
+        open.keys().collect::<Vec<_>>(),
+        "{scenario} {name}"
+    );
 
     // Nothing that reaches into the lost subscription passes, and nothing gets better anywhere.
     for result in &after.report.results {
         let proven = matches!(result.status, Status::Pass | Status::NotApplicable);
-        assert!(!(proven && result.subscription() == lost), "{scenario} {name}: {} {}", result.policy, result.subject.id);
+        assert!(
+            !(proven && result.subscription() == lost),
+            "{scenario} {name}: {} {}",
+            result.policy,
+            result.subject.id
+        );
     }
     for (place, (was, is)) in support::moved(&before.report, &after.report) {
         let better = matches!(is, Some(Status::Pass | Status::NotApplicable | Status::Waived));
@@ -92,17 +113,31 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     }
 
     // What may be hidden is shown: in the JSON, the table and the metrics.
-    let hidden = after.report.results.iter().filter(|result| result.subject.hidden && result.subscription() == lost).count();
+    let hidden = after
+        .report
+        .results
+        .iter()
+        .filter(|result| result.subject.hidden && result.subscription() == lost)
+        .count();
     assert_eq!(hidden, 13, "{scenario} {name}: one hidden subject per policy");
     let json = serde_json::to_value(&after.report).expect("JSON");
-    let in_json = json["results"].as_array().expect("a list").iter().filter(|r| r["subject"]["hidden"] == true && r["status"] == "unknown");
+    let in_json = json["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|r| r["subject"]["hidden"] == true && r["status"] == "unknown");
     assert_eq!(in_json.count(), 13);
     let text = table::render(&after.report, Layout { width: 100, color: false });
     // A subscription that is out of sight no longer tells its name.
     let place = if scenario == "vanished" { lost.as_str() } else { name };
     assert!(text.contains(&format!("not visible in subscription {place}")), "{scenario} {name}:\n{text}");
     let mut metrics = Metrics::new("digest").expect("metrics");
-    let view = View { report: &after.report, inventory: &after.inventory, open: &watcher.ledger.open, finished_at: 2 };
+    let view = View {
+        report: &after.report,
+        inventory: &after.inventory,
+        open: &watcher.ledger.open,
+        finished_at: 2,
+    };
     let exposition = metrics.render(Some(&view)).expect("rendered");
     let policies = after.report.results.iter().map(|result| result.policy.as_str()).collect::<BTreeSet<_>>();
     for policy in policies {
@@ -110,15 +145,23 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
             let wanted = format!("status=\"{status}\",subscription=\"{lost}\"");
             exposition
                 .lines()
-                .filter(|line| line.starts_with("mlfence_results{") && line.contains(&format!("policy=\"{policy}\"")) && line.contains(&wanted))
+                .filter(|line| {
+                    line.starts_with("mlfence_results{")
+                        && line.contains(&format!("policy=\"{policy}\""))
+                        && line.contains(&wanted)
+                })
                 .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
                 .sum()
         };
         assert!(series("unknown") >= 1.0, "{scenario} {name}: {policy}\n{exposition}");
-        assert!((series("pass") + series("not_applicable")).abs() < f64::EPSILON, "{scenario} {name}: {policy}");
+        assert!(
+            (series("pass") + series("not_applicable")).abs() < f64::EPSILON,
+            "{scenario} {name}: {policy}"
+        );
     }
     let stale = watcher.ledger.open.values().filter(|finding| finding.stale).count();
-    let of_lost = watcher.ledger.open.values().filter(|finding| finding.subject.id.subscription() == Some(&lost));
+    let of_lost =
+        watcher.ledger.open.values().filter(|finding| finding.subject.id.subscription() == Some(&lost));
     for finding in of_lost {
         assert!(finding.stale || scenario == "one resource group", "{scenario} {name}: {finding:?}");
     }
@@ -137,7 +180,11 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
 #[tokio::test]
 async fn a_subscription_that_answers_403() {
     for name in ["ml-dev", "ml-prod"] {
-        lose(name, "403", |lost| Options { deny: vec![format!("/subscriptions/{lost}")], ..Options::default() }).await;
+        lose(name, "403", |lost| Options {
+            deny: vec![format!("/subscriptions/{lost}")],
+            ..Options::default()
+        })
+        .await;
     }
 }
 
@@ -151,6 +198,10 @@ async fn a_subscription_that_vanishes() {
 #[tokio::test]
 async fn a_subscription_of_which_one_resource_group_is_readable() {
     for name in ["ml-dev", "ml-prod"] {
-        lose(name, "one resource group", |lost| Options { readable_only: vec![group_in(lost)], ..Options::default() }).await;
+        lose(name, "one resource group", |lost| Options {
+            readable_only: vec![group_in(lost)],
+            ..Options::default()
+        })
+        .await;
     }
 }

@@ -33,13 +33,19 @@ fn a_snapshot_survives_every_compression() {
 #[test]
 fn what_is_written_is_the_published_form() {
     let mut snapshot = Snapshot::read(format!("{HEADER}\n{END}\n").as_bytes()).expect("read");
-    snapshot.add(Record::from_body(json!({"id": "/subscriptions/s", "type": "Microsoft.Resources/subscriptions"})).expect("a record"));
+    snapshot.add(
+        Record::from_body(json!({"id": "/subscriptions/s", "type": "Microsoft.Resources/subscriptions"}))
+            .expect("a record"),
+    );
     let mut text = Vec::new();
     snapshot.write(&mut text).expect("written");
     let text = String::from_utf8(text).expect("text");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], HEADER);
-    assert_eq!(lines[1], r#"{"record":{"id":"/subscriptions/s","type":"Microsoft.Resources/subscriptions"}}"#);
+    assert_eq!(
+        lines[1],
+        r#"{"record":{"id":"/subscriptions/s","type":"Microsoft.Resources/subscriptions"}}"#
+    );
     assert_eq!(lines[2], r#"{"end":{"records":1,"answers":0,"gaps":0}}"#);
 }
 
@@ -48,13 +54,27 @@ fn damaged_files_are_refused_with_line_and_reason() {
     let cases = [
         (String::new(), "line 1: the file is truncated: it is empty"),
         ("{}\n".to_owned(), "line 1: not an mlfence snapshot"),
-        (HEADER.replace("snapshot/1", "snapshot/2"), "the format is `snapshot/2`, this mlfence reads `snapshot/1` only"),
+        (
+            HEADER.replace("snapshot/1", "snapshot/2"),
+            "the format is `snapshot/2`, this mlfence reads `snapshot/1` only",
+        ),
         (format!("{HEADER}\n"), "truncated: its last line is not an `end` line"),
-        (format!("{HEADER}\n{{\"record\":{{\"id\":\"/a\"}}}}\n{END}\n"), "line 3: the file is truncated: its end line counts"),
-        (format!("{HEADER}\n{{\"record\":{{\"name\":\"x\"}}}}\n{END}\n"), "line 2: a record must have an `id`"),
+        (
+            format!("{HEADER}\n{{\"record\":{{\"id\":\"/a\"}}}}\n{END}\n"),
+            "line 3: the file is truncated: its end line counts",
+        ),
+        (
+            format!("{HEADER}\n{{\"record\":{{\"name\":\"x\"}}}}\n{END}\n"),
+            "line 2: a record must have an `id`",
+        ),
         (format!("{HEADER}\n{{\"record\":{{\"id\"\n{END}\n"), "line 2: EOF while parsing"),
         (format!("{HEADER}\n{{\"surprise\":1}}\n{END}\n"), "line 2: unknown variant `surprise`"),
-        (format!("{HEADER}\n{{\"gap\":{{\"source\":\"cats\",\"scope\":\"/\",\"reason\":\"denied\"}}}}\n{END}\n"), "line 2: unknown variant `cats`"),
+        (
+            format!(
+                "{HEADER}\n{{\"gap\":{{\"source\":\"cats\",\"scope\":\"/\",\"reason\":\"denied\"}}}}\n{END}\n"
+            ),
+            "line 2: unknown variant `cats`",
+        ),
         (format!("{HEADER}\n{END}\nmore\n"), "line 3: there is text after the `end` line"),
         (HEADER.replace("\"cloud\"", "\"clowd\""), "line 1: unknown field `clowd`"),
     ];
@@ -87,7 +107,8 @@ fn two_lines_of_one_record_are_merged() {
         r#"{"end":{"records":2,"answers":0,"gaps":0}}"#,
     );
     let snapshot = Snapshot::read(text.as_bytes()).expect("read");
-    let bodies: Vec<_> = snapshot.records.values().map(|record| record.body()["properties"].clone()).collect();
+    let bodies: Vec<_> =
+        snapshot.records.values().map(|record| record.body()["properties"].clone()).collect();
     assert_eq!(bodies, [json!({"x": 1, "y": 2})]);
 }
 

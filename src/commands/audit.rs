@@ -37,7 +37,11 @@ fn chosen(setup: &Setup, ids: &[String]) -> Result<BTreeSet<String>, Failure> {
     let unknown: Vec<&str> = chosen.iter().map(String::as_str).filter(|id| !known.contains(id)).collect();
     match unknown.as_slice() {
         [] => Ok(chosen),
-        ids => Err(Failure::usage(format!("there is no policy {}; the policies are {}", ids.join(", "), known.join(", ")))),
+        ids => Err(Failure::usage(format!(
+            "there is no policy {}; the policies are {}",
+            ids.join(", "),
+            known.join(", ")
+        ))),
     }
 }
 

@@ -15,7 +15,11 @@ pub fn run(arguments: &ExplainArguments) -> Result<u8, Failure> {
     let wanted = policies.iter().find(|policy| policy.metadata.id.eq_ignore_ascii_case(&arguments.policy));
     let Some(policy) = wanted else {
         let ids: Vec<&str> = policies.iter().map(|policy| policy.metadata.id.as_str()).collect();
-        return Err(Failure::usage(format!("there is no policy `{}`; the policies are {}", arguments.policy, ids.join(", "))));
+        return Err(Failure::usage(format!(
+            "there is no policy `{}`; the policies are {}",
+            arguments.policy,
+            ids.join(", ")
+        )));
     };
     print(&text(policy))?;
     Ok(CLEAN)
@@ -43,10 +47,22 @@ fn text(policy: &Policy) -> String {
             format!("{} ({}{superseded}){at}", document.title, document.revised)
         })
         .collect();
-    paragraph(&format!("{} · {} · {}", metadata.id, metadata.severity, metadata.title), &metadata.description);
-    paragraph("judged on", &format!("each {}, from {}", metadata.subject.name().replace('_', " "), requires.join(", ")));
+    paragraph(
+        &format!("{} · {} · {}", metadata.id, metadata.severity, metadata.title),
+        &metadata.description,
+    );
+    paragraph(
+        "judged on",
+        &format!("each {}, from {}", metadata.subject.name().replace('_', " "), requires.join(", ")),
+    );
     paragraph("documents", &documents.join("\n"));
     paragraph("what would fix a violation", &metadata.remediation);
-    paragraph("from", &format!("{} policy {}, since {}, digest {}", policy.origin, policy.package, metadata.since, policy.digest));
+    paragraph(
+        "from",
+        &format!(
+            "{} policy {}, since {}, digest {}",
+            policy.origin, policy.package, metadata.since, policy.digest
+        ),
+    );
     out
 }

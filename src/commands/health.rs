@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use crate::audit::{PolicyArguments, Setup};
 use crate::cli::{CLEAN, HealthArguments};
+use crate::config::Config;
 
 use super::{Failure, print, runtime};
 
 /// Runs the command: 0 if the daemon answers that it is well, else 3.
 pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
-    let setup = Setup::load(arguments.config.as_deref(), &PolicyArguments::default())?;
-    let mut address = setup.config.listen;
+    let mut address = match &arguments.config {
+        None => Config::default().listen,
+        Some(path) => Config::listen_of(&std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
+        })?),
+    };
     // A daemon that listens everywhere listens here too.
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
@@ -21,7 +25,9 @@ pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
     let path = if arguments.ready { "readyz" } else { "healthz" };
     let url = format!("http://{address}/{path}");
     let answer = runtime()?.block_on(async {
-        tokio::time::timeout(Duration::from_secs(3), ask(address, path)).await.unwrap_or_else(|_| Err("no answer within 3 s".to_owned()))
+        tokio::time::timeout(Duration::from_secs(3), ask(address, path))
+            .await
+            .unwrap_or_else(|_| Err("no answer within 3 s".to_owned()))
     });
     match answer {
         Ok((200, body)) => {

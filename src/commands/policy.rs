@@ -19,7 +19,11 @@ pub fn run(command: &PolicyCommand) -> Result<u8, Failure> {
         PolicyCommand::Check { setup } => {
             let setup = load(setup)?;
             let bundle = &setup.bundle;
-            print(&format!("{} policies, all through the load gate (digest {})\n", bundle.policies().len(), bundle.digest()))?;
+            print(&format!(
+                "{} policies, all through the load gate (digest {})\n",
+                bundle.policies().len(),
+                bundle.digest()
+            ))?;
             Ok(CLEAN)
         }
         PolicyCommand::Test { setup, coverage } => test(&load(setup)?.bundle, *coverage),

@@ -15,7 +15,8 @@ use super::{Failure, runtime};
 /// Runs the command until SIGTERM or SIGINT.
 pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
     telemetry::start("info", arguments.log_format == LogFormat::Json);
-    let policies = PolicyArguments { directories: arguments.policies, allow_replace: arguments.allow_replace };
+    let policies =
+        PolicyArguments { directories: arguments.policies, allow_replace: arguments.allow_replace };
     let setup = Setup::load(Some(&arguments.config), &policies)?;
     let options = Options { config: arguments.config, policies };
     let runtime = runtime()?;
@@ -27,9 +28,9 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
 
 async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
     let address = setup.config.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::usage(format!("cannot listen on {address} (`http.listen`): {error}")))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::incomplete(format!("cannot listen on {address} (`http.listen`): {error}"))
+    })?;
     let broken = |error| Failure::incomplete(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;

@@ -75,3 +75,11 @@ expectations:
     let declared = config.expectations.of(&ResourceId::parse(id).expect("an id"));
     assert_eq!((declared.scoring, declared.callers), (Some(Openness::Any), Some(vec![])));
 }
+
+#[test]
+fn the_address_is_read_off_a_file_that_is_wrong_elsewhere() {
+    let listen = |text: &str| Config::listen_of(text).to_string();
+    assert_eq!(listen("cloud: mars\nhttp: { listen: '0.0.0.0:80' }\n"), "0.0.0.0:80");
+    assert_eq!(listen(""), "127.0.0.1:9464");
+    assert_eq!(listen("http: [\n"), "127.0.0.1:9464");
+}

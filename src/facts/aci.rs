@@ -56,7 +56,11 @@ fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a Contai
     let candidates: Vec<&ContainerGroup> = inventory
         .container_groups
         .values()
-        .filter(|group| group.hosts.iter().any(|host| hosts.contains(host) && (!is_private(host) || same_names(inventory, service, group))))
+        .filter(|group| {
+            group.hosts.iter().any(|host| {
+                hosts.contains(host) && (!is_private(host) || same_names(inventory, service, group))
+            })
+        })
         .collect();
     match candidates.as_slice() {
         [group] if group.hosts.iter().any(|host| hosts.contains(host) && !is_private(host)) => Ok(group),
@@ -84,7 +88,10 @@ fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a Contai
         }),
         _ => {
             let ids: Vec<String> = candidates.iter().map(|group| group.id.to_string()).collect();
-            Err(Reason::new(Code::Ambiguous, format!("several container groups have the address of {}: {}", service.id, ids.join(", "))))
+            Err(Reason::new(
+                Code::Ambiguous,
+                format!("several container groups have the address of {}: {}", service.id, ids.join(", ")),
+            ))
         }
     }
 }
@@ -94,13 +101,19 @@ fn same_names(inventory: &Inventory, service: &Service, group: &ContainerGroup) 
     let Ok(Some((vnet, subnet))) = &service.asked_network else { return false };
     let subnets = placement(inventory, group).unwrap_or_default();
     subnets.iter().any(|id| {
-        id.name().eq_ignore_ascii_case(subnet) && id.parent().is_some_and(|parent| parent.name().eq_ignore_ascii_case(vnet))
+        id.name().eq_ignore_ascii_case(subnet)
+            && id.parent().is_some_and(|parent| parent.name().eq_ignore_ascii_case(vnet))
     })
 }
 
 fn is_private(host: &str) -> bool {
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local() || ip.is_loopback() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64),
+        Ok(IpAddr::V4(ip)) => {
+            ip.is_private()
+                || ip.is_link_local()
+                || ip.is_loopback()
+                || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64)
+        }
         Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
         Err(_) => false,
     }
@@ -116,7 +129,8 @@ fn placement(inventory: &Inventory, group: &ContainerGroup) -> Known<Vec<Resourc
     if let Some(profile) = &group.network_profile {
         return inventory.network_profile(profile)?.subnets.clone();
     }
-    let users = inventory.network_profiles.values().find(|profile| profile.container_groups.contains(&group.id));
+    let users =
+        inventory.network_profiles.values().find(|profile| profile.container_groups.contains(&group.id));
     if let Some(profile) = users {
         return profile.subnets.clone();
     }
@@ -161,27 +175,46 @@ fn owner_by_image(
     let unproven = |message: String| Err(Reason::new(Code::OwnershipUnproven, message));
     let images = match &group.images {
         Ok(images) => images,
-        Err(reason) => return Some((None, unproven(format!("the images of {} are not known: {}", group.id, reason.message)))),
+        Err(reason) => {
+            return Some((
+                None,
+                unproven(format!("the images of {} are not known: {}", group.id, reason.message)),
+            ));
+        }
     };
     let image = images.iter().find(|image| image.split('/').skip(1).any(|segment| segment == "azureml"))?;
     let (host, repository) = image.split_once('/')?;
     let workspaces = registries.get(host).map(Vec::as_slice).unwrap_or_default();
     Some(match workspaces {
-        [workspace] if repository.starts_with("azureml/") => match inventory.coverage.incomplete_anywhere(Kind::Workspaces) {
-            None => (Some(workspace.id.clone()), Ok(Ownership::Image)),
-            Some(reason) => {
-                let message = format!(
-                    "{} runs `{image}`, but whether {host} serves other workspaces too is not known: {}",
-                    group.id, reason.message
-                );
-                (Some(workspace.id.clone()), unproven(message))
+        [workspace] if repository.starts_with("azureml/") => {
+            match inventory.coverage.incomplete_anywhere(Kind::Workspaces) {
+                None => (Some(workspace.id.clone()), Ok(Ownership::Image)),
+                Some(reason) => {
+                    let message = format!(
+                        "{} runs `{image}`, but whether {host} serves other workspaces too is not known: {}",
+                        group.id, reason.message
+                    );
+                    (Some(workspace.id.clone()), unproven(message))
+                }
             }
-        },
-        [] => (None, unproven(format!("{} runs `{image}`, but no workspace is known to use {host}", group.id))),
-        [workspace] => (Some(workspace.id.clone()), unproven(format!("{} runs `{image}`, not from an azureml/ repository", group.id))),
+        }
+        [] => {
+            (None, unproven(format!("{} runs `{image}`, but no workspace is known to use {host}", group.id)))
+        }
+        [workspace] => (
+            Some(workspace.id.clone()),
+            unproven(format!("{} runs `{image}`, not from an azureml/ repository", group.id)),
+        ),
         several => {
             let names: Vec<String> = several.iter().map(|workspace| workspace.id.to_string()).collect();
-            (None, unproven(format!("{} runs `{image}`, and {host} serves several workspaces: {}", group.id, names.join(", "))))
+            (
+                None,
+                unproven(format!(
+                    "{} runs `{image}`, and {host} serves several workspaces: {}",
+                    group.id,
+                    names.join(", ")
+                )),
+            )
         }
     })
 }
@@ -200,7 +233,10 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
     });
     let id = found.service.map(|service| &service.id);
     AciService {
-        name: id.or(found.group.as_ref().ok().map(|group| &group.id)).map(|id| id.name().to_owned()).unwrap_or_default(),
+        name: id
+            .or(found.group.as_ref().ok().map(|group| &group.id))
+            .map(|id| id.name().to_owned())
+            .unwrap_or_default(),
         container_group: found.group.as_ref().ok().map(|group| group.id.clone()),
         owner: found.owner.clone().into(),
         in_vnet: in_vnet.into(),
@@ -222,7 +258,11 @@ fn subnets(inventory: &Inventory, found: &Found<'_>) -> Known<Vec<ResourceId>> {
     match (&found.group, found.service) {
         (Ok(group), _) => placement(inventory, group),
         // Without its group, a record that tells a public address and asks for no VNet places the service outside.
-        (Err(_), Some(service)) if service.public_address == Ok(true) && service.asked_network == Ok(None) => Ok(Vec::new()),
+        (Err(_), Some(service))
+            if service.public_address == Ok(true) && service.asked_network == Ok(None) =>
+        {
+            Ok(Vec::new())
+        }
         (Err(reason), _) => Err(reason.clone()),
     }
 }
@@ -253,7 +293,8 @@ fn network(
             .clone()
             .and_then(|workspace| in_vnet(inventory, &workspace.connections, here))
             .into(),
-        registry_endpoint_in_vnet: of_registry(&|registry| in_vnet(inventory, &registry.connections, here)).into(),
+        registry_endpoint_in_vnet: of_registry(&|registry| in_vnet(inventory, &registry.connections, here))
+            .into(),
         registry_rule_for_vnet: of_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
         subnet,
     })
@@ -270,7 +311,10 @@ fn rule_for_vnet(inventory: &Inventory, registry: &RegistryNode, vnet: &Resource
         false => Ok(false),
         true => Err(Reason::new(
             Code::Unproven,
-            format!("a subnet of {vnet} has the service endpoint of Azure Container Registry, and this API version does not tell the VNet rules of {}", registry.id),
+            format!(
+                "a subnet of {vnet} has the service endpoint of Azure Container Registry, and this API version does not tell the VNet rules of {}",
+                registry.id
+            ),
         )),
     }
 }

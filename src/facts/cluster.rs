@@ -64,7 +64,9 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
         service_cidr_overlaps: subnets.overlapping(&service),
         docker_bridge_overlaps: match &docker {
             Err(reason) => Search::all_unknown(reason),
-            Ok(None) => Search::all_unknown(&Reason::new(Code::NotTold, "no Docker bridge range is recorded")),
+            Ok(None) => {
+                Search::all_unknown(&Reason::new(Code::NotTold, "no Docker bridge range is recorded"))
+            }
             Ok(Some(bridge)) => {
                 let mut others = service.clone();
                 others.add_vnets(inventory, &vnets, false);
@@ -109,7 +111,9 @@ fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
     match (own.contains(&true), own.contains(&false)) {
         (true, false) => Ok(true),
         (false, true) => Ok(false),
-        _ => Err(Reason::new(Code::Ambiguous, format!("only some node pools of {} name a subnet", cluster.id))),
+        _ => {
+            Err(Reason::new(Code::Ambiguous, format!("only some node pools of {} name a subnet", cluster.id)))
+        }
     }
 }
 
@@ -180,7 +184,11 @@ fn docker_bridge(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Known<
 }
 
 /// The cluster's own word if it told one, else the first that Azure Machine Learning recorded.
-fn first_told<T: Clone>(own: Known<T>, computes: &[&Compute], recorded: impl Fn(&Compute) -> &Known<Option<T>>) -> Known<T> {
+fn first_told<T: Clone>(
+    own: Known<T>,
+    computes: &[&Compute],
+    recorded: impl Fn(&Compute) -> &Known<Option<T>>,
+) -> Known<T> {
     match own {
         Err(reason) if reason.code == Code::NotTold => {
             for compute in computes {

@@ -24,7 +24,8 @@ fn unlisted_claim(inventory: &Inventory, workspace: &Workspace, listed: &[Connec
         endpoint.approved_targets.contains(&workspace.id)
             && !listed.iter().any(|connection| connection.endpoint.as_ref() == Ok(&endpoint.id))
     })?;
-    let message = format!("{} claims an approved connection to {}, which does not list it", claims.id, workspace.id);
+    let message =
+        format!("{} claims an approved connection to {}, which does not list it", claims.id, workspace.id);
     Some(Reason::new(Code::Contradiction, message))
 }
 
@@ -43,12 +44,19 @@ fn subnet(inventory: &Inventory, connection: &Connection) -> Known<ResourceId> {
 }
 
 /// Where the usable endpoints live; unknown as soon as one of them is.
-pub(super) fn networks(inventory: &Inventory, connections: &Known<Vec<Connection>>) -> Known<Vec<EndpointNetwork>> {
+pub(super) fn networks(
+    inventory: &Inventory,
+    connections: &Known<Vec<Connection>>,
+) -> Known<Vec<EndpointNetwork>> {
     let mut networks = Vec::new();
     for connection in connections.as_ref().map_err(Clone::clone)? {
         if connection.usable()? {
             let subnet = subnet(inventory, connection)?;
-            networks.push(EndpointNetwork { endpoint: connection.endpoint.clone()?, vnet: vnet_of(&subnet)?, subnet });
+            networks.push(EndpointNetwork {
+                endpoint: connection.endpoint.clone()?,
+                vnet: vnet_of(&subnet)?,
+                subnet,
+            });
         }
     }
     networks.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
@@ -67,7 +75,13 @@ pub(super) fn in_vnet(
         match subnet(inventory, connection).and_then(|subnet| accepts(&vnet_of(&subnet)?)) {
             Ok(false) => Ok(false),
             Ok(true) => connection.usable(),
-            Err(reason) => if connection.usable()? { Err(reason) } else { Ok(false) },
+            Err(reason) => {
+                if connection.usable()? {
+                    Err(reason)
+                } else {
+                    Ok(false)
+                }
+            }
         }
     }))
 }

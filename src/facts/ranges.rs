@@ -53,7 +53,12 @@ impl Ranges {
     }
 
     /// Adds the subnets of VNets, and their address spaces too if asked.
-    pub(super) fn add_vnets(&mut self, inventory: &Inventory, vnets: &Known<Vec<ResourceId>>, with_space: bool) {
+    pub(super) fn add_vnets(
+        &mut self,
+        inventory: &Inventory,
+        vnets: &Known<Vec<ResourceId>>,
+        with_space: bool,
+    ) {
         let vnets = match vnets {
             Ok(vnets) => vnets,
             Err(reason) => return self.hide(reason.clone()),

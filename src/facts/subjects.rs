@@ -36,7 +36,8 @@ pub struct Hidden {
 /// Derives every subject's facts.
 pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     let mut documents = Vec::new();
-    let computes: Vec<&ComputeNode> = inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect();
+    let computes: Vec<&ComputeNode> =
+        inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect();
     let mut by_cluster: BTreeMap<ResourceId, Vec<&ComputeNode>> = BTreeMap::new();
     for compute in &computes {
         if let Ok(target) = &compute.target {
@@ -64,13 +65,17 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
 /// Whether a compute is, or may be, an AKS cluster of a workspace that is not going away.
 fn is_aks(inventory: &Inventory, compute: &ComputeNode) -> bool {
     let gone = compute.state == Ok(State::Deleting)
-        || inventory.workspace(&compute.workspace).is_ok_and(|workspace| workspace.state == Ok(State::Deleting));
+        || inventory
+            .workspace(&compute.workspace)
+            .is_ok_and(|workspace| workspace.state == Ok(State::Deleting));
     let target = compute.target.as_ref().ok().and_then(ResourceId::resource_type);
     let cluster = match (&compute.kind, target.as_deref()) {
         (Ok(ComputeKind::Other), _) => false,
         (Ok(ComputeKind::Aks), _) => true,
         // A v2 attachment may be an Arc cluster; a compute of untold type may be anything else.
-        (Ok(ComputeKind::Kubernetes) | Err(_), Some(target)) => target == "microsoft.containerservice/managedclusters",
+        (Ok(ComputeKind::Kubernetes) | Err(_), Some(target)) => {
+            target == "microsoft.containerservice/managedclusters"
+        }
         (Ok(ComputeKind::Kubernetes) | Err(_), None) => true,
     };
     cluster && !gone
@@ -85,7 +90,8 @@ fn aks_compute(
     let workspace = inventory.workspace(&compute.workspace);
     let node = compute.target.clone().and_then(|id| inventory.cluster(&id));
     let vnets = node.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
-    let paths = vnets.clone().map(|vnets| vnets.iter().map(|vnet| path(inventory, &workspace, vnet)).collect());
+    let paths =
+        vnets.clone().map(|vnets| vnets.iter().map(|vnet| path(inventory, &workspace, vnet)).collect());
     let mut states = vec![(&compute.state, &compute.id)];
     states.extend(workspace.as_ref().ok().map(|workspace| (&workspace.state, &workspace.id)));
     states.extend(node.as_ref().ok().map(|cluster| (&cluster.state, &cluster.id)));
@@ -110,7 +116,12 @@ fn aks_compute(
     }
 }
 
-fn aks_cluster(inventory: &Inventory, declarations: &Declarations, id: &ResourceId, attached: &[&ComputeNode]) -> Document {
+fn aks_cluster(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    id: &ResourceId,
+    attached: &[&ComputeNode],
+) -> Document {
     let node = inventory.cluster(id);
     let workspaces: BTreeSet<&ResourceId> = attached.iter().map(|compute| &compute.workspace).collect();
     let sole = (workspaces.len() == 1).then(|| workspaces.first().copied().cloned()).flatten();
@@ -135,7 +146,11 @@ fn aks_cluster(inventory: &Inventory, declarations: &Declarations, id: &Resource
     }
 }
 
-fn aci_service(inventory: &Inventory, declarations: &Declarations, found: &aci::Found<'_>) -> Option<Document> {
+fn aci_service(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    found: &aci::Found<'_>,
+) -> Option<Document> {
     let group = found.group.as_ref().ok().map(|group| &group.id);
     let id = found.service.map(|service| &service.id).or(group)?;
     let workspace = match &found.workspace {
@@ -156,11 +171,19 @@ fn aci_service(inventory: &Inventory, declarations: &Declarations, found: &aci::
         subject: subject(SubjectKind::AciService, id, found.workspace.clone(), &touched),
         workspace: found.workspace.as_ref().map(|id| workspace_facts(inventory, id, &workspace)),
         service: Some(service),
-        ..document(&states, found.workspace.as_ref().map_or_else(|| declarations.default.clone(), |id| declarations.of(id)))
+        ..document(
+            &states,
+            found.workspace.as_ref().map_or_else(|| declarations.default.clone(), |id| declarations.of(id)),
+        )
     })
 }
 
-fn subject(kind: SubjectKind, id: &ResourceId, workspace: Option<ResourceId>, touched: &[ResourceId]) -> Subject {
+fn subject(
+    kind: SubjectKind,
+    id: &ResourceId,
+    workspace: Option<ResourceId>,
+    touched: &[ResourceId],
+) -> Subject {
     let subscriptions: BTreeSet<String> =
         touched.iter().filter_map(|id| id.subscription().map(str::to_owned)).collect();
     Subject {
@@ -206,21 +229,31 @@ fn workspace_facts(inventory: &Inventory, id: &ResourceId, workspace: &Known<&Wo
         name: id.name().to_owned(),
         resource_group: id.resource_group().unwrap_or_else(|| id.clone()),
         location: known.clone().and_then(|workspace| workspace.location.clone()).into(),
-        private_endpoint: known.clone().and_then(|workspace| endpoints::has_endpoint(inventory, workspace)).into(),
+        private_endpoint: known
+            .clone()
+            .and_then(|workspace| endpoints::has_endpoint(inventory, workspace))
+            .into(),
         pending_endpoints: known.clone().map(pending).unwrap_or_default(),
-        endpoint_networks: known.and_then(|workspace| endpoints::networks(inventory, &workspace.connections)).into(),
+        endpoint_networks: known
+            .and_then(|workspace| endpoints::networks(inventory, &workspace.connections))
+            .into(),
     }
 }
 
 /// The way from a VNet of the cluster to the workspace's endpoints.
 fn path(inventory: &Inventory, workspace: &Known<&WorkspaceNode>, vnet: &ResourceId) -> EndpointPath {
     let reach = |accepts: &dyn Fn(&ResourceId) -> Known<bool>| -> Fact<bool> {
-        workspace.clone().and_then(|workspace| endpoints::in_vnet(inventory, &workspace.connections, accepts)).into()
+        workspace
+            .clone()
+            .and_then(|workspace| endpoints::in_vnet(inventory, &workspace.connections, accepts))
+            .into()
     };
     EndpointPath {
         vnet: cluster::vnet_ref(vnet),
         same_vnet: reach(&|other| Ok(other == vnet)),
-        same_or_peered_vnet: reach(&|other| if other == vnet { Ok(true) } else { endpoints::peered(inventory, vnet, other) }),
+        same_or_peered_vnet: reach(&|other| {
+            if other == vnet { Ok(true) } else { endpoints::peered(inventory, vnet, other) }
+        }),
     }
 }
 

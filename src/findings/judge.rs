@@ -27,7 +27,8 @@ pub enum Status {
 
 impl Status {
     /// Every status, worst first.
-    pub const ALL: [Status; 5] = [Status::Fail, Status::Unknown, Status::Waived, Status::Pass, Status::NotApplicable];
+    pub const ALL: [Status; 5] =
+        [Status::Fail, Status::Unknown, Status::Waived, Status::Pass, Status::NotApplicable];
 
     /// The name in reports and metrics.
     pub fn name(self) -> &'static str {
@@ -191,7 +192,12 @@ pub fn judge(
 
 /// The verdict on subjects that nobody could see. Besides what hides them, whatever else the policy requires there
 /// must be read before there is a verdict.
-pub fn judge_hidden(policy: &Policy, severity: Severity, hidden: &Hidden, coverage: &Coverage) -> PolicyResult {
+pub fn judge_hidden(
+    policy: &Policy,
+    severity: Severity,
+    hidden: &Hidden,
+    coverage: &Coverage,
+) -> PolicyResult {
     let subject = Subject { kind: hidden.kind, id: hidden.scope.clone(), workspace: None, hidden: true };
     let mut result = blank(policy, severity, subject);
     let required = policy.metadata.requires.iter().filter_map(|kind| coverage.hides(*kind, &hidden.scope));
@@ -245,9 +251,11 @@ fn required_scopes(kind: Kind, document: &Document) -> Vec<ResourceId> {
 impl PolicyResult {
     fn set_unknown(&mut self, mut reasons: Vec<Reason>) {
         let mut seen = Vec::new();
-        reasons.retain(|reason| !seen.contains(reason) && {
-            seen.push(reason.clone());
-            true
+        reasons.retain(|reason| {
+            !seen.contains(reason) && {
+                seen.push(reason.clone());
+                true
+            }
         });
         self.status = Status::Unknown;
         self.reason = reasons.first().cloned();

@@ -63,7 +63,8 @@ impl Report {
         gaps.dedup();
         let count = |status| results.iter().filter(|result| result.status == status).count();
         let violations = |severity: Severity| {
-            let of = |result: &PolicyResult| result.violations.iter().filter(|v| v.severity == severity).count();
+            let of =
+                |result: &PolicyResult| result.violations.iter().filter(|v| v.severity == severity).count();
             results.iter().map(of).sum()
         };
         Self {

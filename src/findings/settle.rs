@@ -41,7 +41,8 @@ type Key = (SettleBy, ResourceId);
 pub fn settle(results: &[PolicyResult]) -> Settlement {
     let mut what: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
     let mut needs: Vec<BTreeSet<Key>> = Vec::new();
-    let unknown: Vec<&PolicyResult> = results.iter().filter(|result| result.status == Status::Unknown).collect();
+    let unknown: Vec<&PolicyResult> =
+        results.iter().filter(|result| result.status == Status::Unknown).collect();
     for result in &unknown {
         let deeds: Option<Vec<_>> = result.reasons.iter().map(|reason| reason.settle.as_ref()).collect();
         let Some(deeds) = deeds else { continue };
@@ -63,7 +64,10 @@ pub fn settle(results: &[PolicyResult]) -> Settlement {
             let shared = left.iter().filter(|keys| keys.contains(key)).count();
             (alone, shared)
         };
-        let Some(best) = what.keys().max_by(|a, b| score(a).cmp(&score(b)).then_with(|| b.cmp(a))).cloned() else { break };
+        let Some(best) = what.keys().max_by(|a, b| score(a).cmp(&score(b)).then_with(|| b.cmp(a))).cloned()
+        else {
+            break;
+        };
         let before = left.len();
         for keys in &mut left {
             keys.remove(&best);
@@ -71,7 +75,13 @@ pub fn settle(results: &[PolicyResult]) -> Settlement {
         left.retain(|keys| !keys.is_empty());
         let whats: Vec<String> = what.remove(&best).unwrap_or_default().into_iter().collect();
         let (by, at) = best;
-        deeds.push(Deed { by, action: words(by, &at, &whats), at, what: whats, unknowns: before - left.len() });
+        deeds.push(Deed {
+            by,
+            action: words(by, &at, &whats),
+            at,
+            what: whats,
+            unknowns: before - left.len(),
+        });
     }
     Settlement { deeds, settled, unknowns: unknown.len() }
 }
@@ -82,7 +92,9 @@ fn words(by: SettleBy, at: &ResourceId, what: &[String]) -> String {
         SettleBy::Permission if what.len() > 2 => format!("grant Reader on {at}"),
         SettleBy::Permission => format!("grant {} on {at}", join(what)),
         SettleBy::Declaration => format!("declare {} for {at}", join(what)),
-        SettleBy::Scope if at.subscription().is_some() => format!("include {at} in the sweep, with Reader on it"),
+        SettleBy::Scope if at.subscription().is_some() => {
+            format!("include {at} in the sweep, with Reader on it")
+        }
         SettleBy::Scope => format!("take a snapshot that holds {}", what.join(", ")),
         SettleBy::Retry => format!("sweep again: {} of {at} could not be read this time", what.join(", ")),
     }

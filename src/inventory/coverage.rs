@@ -38,7 +38,11 @@ impl Coverage {
         {
             let message = format!("subscription {subscription} is not part of this sweep ({kind})");
             let at = ResourceId::subscription_scope(subscription);
-            return Some(Reason::new(Code::NotAsked, message).settled_by(SettleBy::Scope, "the subscription", &at));
+            return Some(Reason::new(Code::NotAsked, message).settled_by(
+                SettleBy::Scope,
+                "the subscription",
+                &at,
+            ));
         }
         self.gaps_of(kind).find(|gap| gap.scope.contains(scope)).map(reason)
     }
@@ -76,14 +80,18 @@ impl Coverage {
 
 /// The reason that a kind gives which was not asked for.
 pub fn unasked(kind: Kind) -> Reason {
-    Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot"))
-        .settled_by(SettleBy::Scope, kind.name(), &ResourceId::root())
+    Reason::new(Code::NotAsked, format!("{kind} are not part of this snapshot")).settled_by(
+        SettleBy::Scope,
+        kind.name(),
+        &ResourceId::root(),
+    )
 }
 
 /// The reason that a gap gives to whatever it hides.
 pub fn reason(gap: &Gap) -> Reason {
     let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", gap.detail) };
-    let reason = Reason::new(gap.reason.into(), format!("{} of {} were not read{detail}", gap.source, gap.scope));
+    let reason =
+        Reason::new(gap.reason.into(), format!("{} of {} were not read{detail}", gap.source, gap.scope));
     match gap.reason {
         GapReason::Denied | GapReason::PartialRights => {
             reason.settled_by(SettleBy::Permission, gap.source.read_action(), &gap.scope)

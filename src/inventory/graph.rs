@@ -49,11 +49,17 @@ impl Inventory {
                 Kind::Computes => drop(Compute::read(record).map(|node| inventory.computes.insert(id, node))),
                 Kind::Services => drop(Service::read(record).map(|node| inventory.services.insert(id, node))),
                 Kind::AksClusters => drop(inventory.clusters.insert(id, Cluster::read(record))),
-                Kind::ContainerGroups => drop(inventory.container_groups.insert(id, ContainerGroup::read(record))),
-                Kind::NetworkProfiles => drop(inventory.network_profiles.insert(id, NetworkProfile::read(record))),
+                Kind::ContainerGroups => {
+                    drop(inventory.container_groups.insert(id, ContainerGroup::read(record)))
+                }
+                Kind::NetworkProfiles => {
+                    drop(inventory.network_profiles.insert(id, NetworkProfile::read(record)))
+                }
                 Kind::Registries => drop(inventory.registries.insert(id, Registry::read(record))),
                 Kind::VirtualNetworks => drop(inventory.vnets.insert(id, Vnet::read(record))),
-                Kind::PrivateEndpoints => drop(inventory.private_endpoints.insert(id, PrivateEndpoint::read(record))),
+                Kind::PrivateEndpoints => {
+                    drop(inventory.private_endpoints.insert(id, PrivateEndpoint::read(record)))
+                }
                 _ => {}
             }
         }
@@ -105,12 +111,20 @@ impl Inventory {
     }
 
     /// Judged by the target's own subscription: a reference into a place that nobody read stays unknown.
-    fn resolve<'a, T>(&self, nodes: &'a BTreeMap<ResourceId, T>, kind: Kind, id: &ResourceId) -> Known<&'a T> {
+    fn resolve<'a, T>(
+        &self,
+        nodes: &'a BTreeMap<ResourceId, T>,
+        kind: Kind,
+        id: &ResourceId,
+    ) -> Known<&'a T> {
         if let Some(node) = nodes.get(id) {
             return Ok(node);
         }
         Err(self.coverage.hides(kind, id).unwrap_or_else(|| {
-            Reason::new(Code::NotFound, format!("{id} is referred to, but not among the {kind} that were read"))
+            Reason::new(
+                Code::NotFound,
+                format!("{id} is referred to, but not among the {kind} that were read"),
+            )
         }))
     }
 }

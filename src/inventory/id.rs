@@ -206,10 +206,14 @@ mod tests {
 
     #[test]
     fn parts() {
-        let subnet = id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n");
+        let subnet =
+            id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n");
         assert_eq!(subnet.resource_type().as_deref(), Some("microsoft.network/virtualnetworks/subnets"));
         let vnet = subnet.ancestor("microsoft.network/virtualnetworks");
-        assert_eq!(vnet, Some(id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v")));
+        assert_eq!(
+            vnet,
+            Some(id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v"))
+        );
         assert_eq!(vnet.and_then(|v| v.parent()), None);
         assert_eq!(subnet.subscription(), Some("s"));
         assert_eq!(id("/").subscription(), None);
@@ -219,8 +223,14 @@ mod tests {
 
     #[test]
     fn scopes_contain_on_segment_boundaries() {
-        assert!(id("/subscriptions/s/resourceGroups/rg-net").contains(&id("/subscriptions/s/resourcegroups/RG-NET/providers/x/y/z")));
-        assert!(!id("/subscriptions/s/resourceGroups/rg-net").contains(&id("/subscriptions/s/resourceGroups/rg-net-prod")));
+        assert!(
+            id("/subscriptions/s/resourceGroups/rg-net")
+                .contains(&id("/subscriptions/s/resourcegroups/RG-NET/providers/x/y/z"))
+        );
+        assert!(
+            !id("/subscriptions/s/resourceGroups/rg-net")
+                .contains(&id("/subscriptions/s/resourceGroups/rg-net-prod"))
+        );
         assert!(ResourceId::root().contains(&id("/subscriptions/s")));
     }
 }

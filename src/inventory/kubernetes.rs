@@ -79,7 +79,11 @@ impl Cluster {
                 };
                 list.into_iter().map(read).collect()
             }),
-            service_cidrs: singular_and_plural(&field::CLUSTER_SERVICE_CIDR, &field::CLUSTER_SERVICE_CIDRS, part),
+            service_cidrs: singular_and_plural(
+                &field::CLUSTER_SERVICE_CIDR,
+                &field::CLUSTER_SERVICE_CIDRS,
+                part,
+            ),
             pod_cidrs: pod_cidrs(part),
             dns_service_ip: field::CLUSTER_DNS_SERVICE_IP.told_text(part).map(str::to_owned),
             docker_bridge_cidr: match field::CLUSTER_DOCKER_BRIDGE.text(part) {
@@ -102,7 +106,8 @@ impl Cluster {
             (Some(_), _) => Ok(true),
             (None, Some(_)) => Ok(false),
             (None, None) => {
-                let message = format!("{} tells neither `enablePrivateCluster` nor a name of its API server", self.id);
+                let message =
+                    format!("{} tells neither `enablePrivateCluster` nor a name of its API server", self.id);
                 Err(Reason::new(Code::NotTold, message))
             }
         }

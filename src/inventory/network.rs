@@ -29,7 +29,10 @@ impl Connection {
             State::Settled => Ok(true),
             State::Deleting | State::Failed(_) => Ok(false),
             State::Changing(word) => {
-                let endpoint = self.endpoint.as_ref().map_or_else(|_| "a private endpoint".to_owned(), ToString::to_string);
+                let endpoint = self
+                    .endpoint
+                    .as_ref()
+                    .map_or_else(|_| "a private endpoint".to_owned(), ToString::to_string);
                 Err(Reason::new(Code::Transitional, format!("the connection of {endpoint} is `{word}`")))
             }
         }
@@ -109,7 +112,9 @@ impl Vnet {
             id: record.id().clone(),
             prefixes: field::VNET_PREFIXES.texts(part),
             subnets: field::VNET_SUBNETS.list(part).map(|list| list.into_iter().map(Subnet::read).collect()),
-            peerings: field::VNET_PEERINGS.list(part).map(|list| list.into_iter().map(Peering::read).collect()),
+            peerings: field::VNET_PEERINGS
+                .list(part)
+                .map(|list| list.into_iter().map(Peering::read).collect()),
         }
     }
 }
@@ -129,7 +134,9 @@ impl Subnet {
             registry_service_endpoint: field::SUBNET_SERVICE_ENDPOINTS.list(part).and_then(|list| {
                 let services: Known<Vec<&str>> =
                     list.into_iter().map(|part| field::SERVICE_ENDPOINT_SERVICE.told_text(part)).collect();
-                Ok(services?.iter().any(|service| service.eq_ignore_ascii_case("Microsoft.ContainerRegistry")))
+                Ok(services?
+                    .iter()
+                    .any(|service| service.eq_ignore_ascii_case("Microsoft.ContainerRegistry")))
             }),
         }
     }
@@ -151,16 +158,25 @@ impl PrivateEndpoint {
         let mut approved = Vec::new();
         for (list, target, status) in [
             (&field::ENDPOINT_CONNECTIONS, &field::ENDPOINT_TARGET, &field::ENDPOINT_STATUS),
-            (&field::ENDPOINT_MANUAL_CONNECTIONS, &field::ENDPOINT_MANUAL_TARGET, &field::ENDPOINT_MANUAL_STATUS),
+            (
+                &field::ENDPOINT_MANUAL_CONNECTIONS,
+                &field::ENDPOINT_MANUAL_TARGET,
+                &field::ENDPOINT_MANUAL_STATUS,
+            ),
         ] {
             for part in list.list(part).unwrap_or_default() {
-                let is_approved = status.text(part).ok().flatten().is_some_and(|s| s.eq_ignore_ascii_case("approved"));
+                let is_approved =
+                    status.text(part).ok().flatten().is_some_and(|s| s.eq_ignore_ascii_case("approved"));
                 if let (true, Ok(Some(target))) = (is_approved, target.id(part)) {
                     approved.push(target);
                 }
             }
         }
-        Self { id: record.id().clone(), subnet: field::ENDPOINT_SUBNET.told_id(part), approved_targets: approved }
+        Self {
+            id: record.id().clone(),
+            subnet: field::ENDPOINT_SUBNET.told_id(part),
+            approved_targets: approved,
+        }
     }
 }
 
@@ -204,6 +220,7 @@ pub(super) fn singular_and_plural(singular: &Field, plural: &Field, part: Part<'
 /// Reads a prefix as Azure writes it: host bits are cleared, a single address is a prefix of one.
 pub fn prefix(text: &str) -> Option<IpNet> {
     let text = text.trim();
-    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))?;
+    let net =
+        text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))?;
     Some(net.trunc())
 }

@@ -32,7 +32,8 @@ impl Record {
     /// Takes a body as Azure sent it. Fields that carry secrets are dropped here, and nowhere else.
     pub fn from_body(body: Value) -> Result<Self, RecordError> {
         let Value::Object(mut body) = body else { return Err(RecordError::NotAnObject) };
-        let id = body.get("id").and_then(Value::as_str).and_then(ResourceId::parse).ok_or(RecordError::NoId)?;
+        let id =
+            body.get("id").and_then(Value::as_str).and_then(ResourceId::parse).ok_or(RecordError::NoId)?;
         let told = body.get("type").and_then(Value::as_str).and_then(Kind::of_arm_type);
         let kind = told.or_else(|| id.resource_type().as_deref().and_then(Kind::of_arm_type));
         secrets::drop_from(kind, &mut body);
@@ -81,7 +82,9 @@ mod tests {
 
     #[test]
     fn later_fields_win_object_by_object() {
-        let mut record = Record::from_body(json!({"id":"/a/b","properties":{"x":1,"list":[1],"deep":{"k":1}}})).expect("record");
+        let mut record =
+            Record::from_body(json!({"id":"/a/b","properties":{"x":1,"list":[1],"deep":{"k":1}}}))
+                .expect("record");
         record.overlay(
             Record::from_body(json!({"id":"/A/B","location":"we","properties":{"x":2,"list":[],"deep":{"m":null},"y":null}})).expect("record"),
         );

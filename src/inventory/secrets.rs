@@ -48,7 +48,14 @@ const SECRETS: &[(Kind, &[&str])] = &[
             "properties.volumes[].gitRepo",
         ],
     ),
-    (Kind::AksClusters, &["properties.linuxProfile", "properties.windowsProfile", "properties.servicePrincipalProfile.secret"]),
+    (
+        Kind::AksClusters,
+        &[
+            "properties.linuxProfile",
+            "properties.windowsProfile",
+            "properties.servicePrincipalProfile.secret",
+        ],
+    ),
     (
         Kind::ScaleSets,
         &[

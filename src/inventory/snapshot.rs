@@ -192,7 +192,9 @@ pub enum SnapshotError {
         reason: String,
     },
     /// Written by another version of mlfence.
-    #[error("line 1: the format is `{found}`, this mlfence reads `{FORMAT}` only; use the mlfence that wrote the file")]
+    #[error(
+        "line 1: the format is `{found}`, this mlfence reads `{FORMAT}` only; use the mlfence that wrote the file"
+    )]
     Version {
         /// What the header says.
         found: String,
@@ -229,11 +231,13 @@ impl<R: BufRead> Reader<R> {
             subscriptions: Vec::new(),
             kinds: BTreeMap::new(),
         };
-        let mut reader = Self { input, line: 0, seen: End::default(), ended: false, buffer: Vec::new(), header };
+        let mut reader =
+            Self { input, line: 0, seen: End::default(), ended: false, buffer: Vec::new(), header };
         if !reader.fill()? {
             return Err(SnapshotError::Truncated { line: 1, reason: "it is empty".into() });
         }
-        let value: Value = serde_json::from_slice(&reader.buffer).map_err(|error| reader.malformed(&error))?;
+        let value: Value =
+            serde_json::from_slice(&reader.buffer).map_err(|error| reader.malformed(&error))?;
         match value.get("mlfence").and_then(Value::as_str) {
             Some(FORMAT) => {}
             Some(other) => return Err(SnapshotError::Version { found: other.to_owned() }),

@@ -33,7 +33,9 @@ impl State {
 pub fn unsettled(state: &Known<State>, id: &ResourceId) -> Option<Reason> {
     match state {
         Ok(State::Settled) => None,
-        Ok(State::Changing(word)) => Some(Reason::new(Code::Transitional, format!("{id} is `{word}`; judged again at the next sweep"))),
+        Ok(State::Changing(word)) => {
+            Some(Reason::new(Code::Transitional, format!("{id} is `{word}`; judged again at the next sweep")))
+        }
         Ok(State::Deleting) => Some(Reason::new(Code::Transitional, format!("{id} is being deleted"))),
         Ok(State::Failed(word)) => Some(Reason::new(
             Code::ProvisioningFailed,

@@ -52,5 +52,6 @@ async fn readiness(State(views): State<Views>) -> Response {
 
 async fn metrics(State(views): State<Views>) -> Response {
     let view = views.borrow().clone();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], view.metrics.clone()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], view.metrics.clone())
+        .into_response()
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::findings::ledger::{Changes, Finding, Resolution};
@@ -68,7 +68,10 @@ impl Metrics {
             resolved.with_label_values(&[reason.name()]);
         }
         let throttle_wait = CounterVec::new(
-            Opts::new("mlfence_azure_throttle_wait_seconds_total", "Seconds spent waiting because Azure throttled."),
+            Opts::new(
+                "mlfence_azure_throttle_wait_seconds_total",
+                "Seconds spent waiting because Azure throttled.",
+            ),
             &[],
         )?;
         throttle_wait.with_label_values::<&str>(&[]);
@@ -78,14 +81,20 @@ impl Metrics {
                 &["source"],
             )?,
             failures: IntCounterVec::new(
-                Opts::new("mlfence_azure_request_failures_total", "Requests to Azure that failed, by reason."),
+                Opts::new(
+                    "mlfence_azure_request_failures_total",
+                    "Requests to Azure that failed, by reason.",
+                ),
                 &["reason"],
             )?,
             throttle_wait,
             opened: IntCounter::new("mlfence_findings_opened_total", "Findings that were opened.")?,
             resolved,
             policy_errors: IntCounterVec::new(
-                Opts::new("mlfence_policy_errors_total", "Evaluations in which a policy failed or broke its contract."),
+                Opts::new(
+                    "mlfence_policy_errors_total",
+                    "Evaluations in which a policy failed or broke its contract.",
+                ),
                 &["policy"],
             )?,
             duration: HistogramVec::new(
@@ -137,13 +146,15 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         let bundle = IntGaugeVec::new(
-            Opts::new("mlfence_policy_bundle_info", "The policies in force, by the digest of their bundle; always 1."),
+            Opts::new(
+                "mlfence_policy_bundle_info",
+                "The policies in force, by the digest of their bundle; always 1.",
+            ),
             &["digest"],
         )?;
         bundle.with_label_values(&[self.bundle.as_str()]).set(1);
         registry.register(Box::new(bundle))?;
         if let Some(view) = view {
-            self.policy_errors_of(view.report);
             self.sweep(&registry, view)?;
             results(&registry, view.report)?;
             findings(&registry, view.open)?;
@@ -166,7 +177,8 @@ impl Metrics {
         ]
     }
 
-    fn policy_errors_of(&self, report: &Report) {
+    /// Notes the policies that failed in a sweep.
+    pub fn policy_errors(&self, report: &Report) {
         for result in &report.results {
             if result.reason.as_ref().is_some_and(|reason| reason.code == Code::PolicyError) {
                 self.policy_errors.with_label_values(&[result.policy.as_str()]).inc();
@@ -178,13 +190,22 @@ impl Metrics {
         let last = Gauge::new("mlfence_sweep_last_success_timestamp_seconds", "When the last sweep ended.")?;
         last.set(view.finished_at as f64);
         registry.register(Box::new(last))?;
-        let complete = Gauge::new("mlfence_sweep_complete", "1 if the last sweep read everything that it asked for, else 0.")?;
+        let complete = Gauge::new(
+            "mlfence_sweep_complete",
+            "1 if the last sweep read everything that it asked for, else 0.",
+        )?;
         complete.set(if view.report.gaps.is_empty() { 1.0 } else { 0.0 });
         registry.register(Box::new(complete))?;
         let labels = &["subscription", "source"];
-        let up = IntGaugeVec::new(Opts::new("mlfence_source_up", "1 if the last sweep read this kind of record completely."), labels)?;
+        let up = IntGaugeVec::new(
+            Opts::new("mlfence_source_up", "1 if the last sweep read this kind of record completely."),
+            labels,
+        )?;
         let success = GaugeVec::new(
-            Opts::new("mlfence_source_last_success_timestamp_seconds", "When this kind of record was last read completely."),
+            Opts::new(
+                "mlfence_source_last_success_timestamp_seconds",
+                "When this kind of record was last read completely.",
+            ),
             labels,
         )?;
         let coverage = &view.inventory.coverage;
@@ -208,11 +229,17 @@ impl Metrics {
 
 fn results(registry: &Registry, report: &Report) -> Built<()> {
     let results = IntGaugeVec::new(
-        Opts::new("mlfence_results", "Verdicts of the last sweep, as judged. A gap moves them: alert on mlfence_open_findings."),
+        Opts::new(
+            "mlfence_results",
+            "Verdicts of the last sweep, as judged. A gap moves them: alert on mlfence_open_findings.",
+        ),
         &["policy", "severity", "status", "subscription"],
     )?;
     let unknown = IntGaugeVec::new(
-        Opts::new("mlfence_unknown_results", "Unknown verdicts of the last sweep, by the code of their first reason."),
+        Opts::new(
+            "mlfence_unknown_results",
+            "Unknown verdicts of the last sweep, by the code of their first reason.",
+        ),
         &["code", "subscription"],
     )?;
     for result in &report.results {
@@ -232,11 +259,17 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
 
 fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> {
     let gauge = IntGaugeVec::new(
-        Opts::new("mlfence_open_findings", "Findings that are open; stale ones could not be checked by the last sweep."),
+        Opts::new(
+            "mlfence_open_findings",
+            "Findings that are open; stale ones could not be checked by the last sweep.",
+        ),
         &["policy", "severity", "subscription", "state"],
     )?;
     let oldest = GaugeVec::new(
-        Opts::new("mlfence_oldest_open_finding_timestamp_seconds", "When the oldest open finding was opened."),
+        Opts::new(
+            "mlfence_oldest_open_finding_timestamp_seconds",
+            "When the oldest open finding was opened.",
+        ),
         &["severity"],
     )?;
     let mut opened: BTreeMap<Severity, i64> = BTreeMap::new();
@@ -262,7 +295,9 @@ fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {
         &["subscription", "kind"],
     )?;
     for ((subscription, kind), n) in &inventory.counts {
-        gauge.with_label_values(&[subscription.as_str(), kind.name()]).set(i64::try_from(*n).unwrap_or(i64::MAX));
+        gauge
+            .with_label_values(&[subscription.as_str(), kind.name()])
+            .set(i64::try_from(*n).unwrap_or(i64::MAX));
     }
     registry.register(Box::new(gauge))
 }

@@ -53,13 +53,18 @@ fn groups(report: &Report) -> Vec<(String, Vec<&PolicyResult>)> {
         let name = match &subject.workspace {
             Some(workspace) => place(report, workspace, &format!("workspace {}", workspace.name())),
             None if subject.hidden => format!("not visible in {}", known_as(report, &subject.id)),
-            None => place(report, &subject.id, &format!("{} {}, of several workspaces or none", subject.kind.name(), subject.id.name())),
+            None => place(
+                report,
+                &subject.id,
+                &format!("{} {}, of several workspaces or none", subject.kind.name(), subject.id.name()),
+            ),
         };
         groups.entry(name).or_default().push(result);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     let badness = |results: &[&PolicyResult]| {
-        let of = |status, severity| results.iter().filter(|r| r.status == status && r.worst() == severity).count();
+        let of =
+            |status, severity| results.iter().filter(|r| r.status == status && r.worst() == severity).count();
         let fails = Severity::WORST_FIRST.map(|severity| of(Status::Fail, severity));
         (fails, Severity::WORST_FIRST.map(|severity| of(Status::Unknown, severity)))
     };
@@ -84,8 +89,11 @@ fn known_as(report: &Report, scope: &ResourceId) -> String {
 
 fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: Layout) -> fmt::Result {
     writeln!(out, "{}", paint(name, "1", layout))?;
-    let mut listed: Vec<&PolicyResult> =
-        results.iter().copied().filter(|r| !matches!(r.status, Status::Pass | Status::NotApplicable)).collect();
+    let mut listed: Vec<&PolicyResult> = results
+        .iter()
+        .copied()
+        .filter(|r| !matches!(r.status, Status::Pass | Status::NotApplicable))
+        .collect();
     listed.sort_by_key(|r| (r.status, std::cmp::Reverse(r.worst()), r.policy.clone(), r.subject.clone()));
     while let Some(first) = listed.first().copied() {
         let (same, rest): (Vec<_>, Vec<_>) = listed.iter().copied().partition(|other| alike(first, other));
@@ -98,11 +106,19 @@ fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: 
             *policies.entry(result.policy.as_str()).or_default() += 1;
         }
         if !policies.is_empty() {
-            let list: Vec<String> =
-                policies.iter().map(|(id, n)| if *n == 1 { (*id).to_owned() } else { format!("{id} ×{n}") }).collect();
+            let list: Vec<String> = policies
+                .iter()
+                .map(|(id, n)| if *n == 1 { (*id).to_owned() } else { format!("{id} ×{n}") })
+                .collect();
             let label = if status == Status::Pass { "pass" } else { "n/a" };
             let color = if status == Status::Pass { "32" } else { "2" };
-            write_wrapped(out, &format!("  {}", paint(&format!("{label:<8}"), color, layout)), 10, &list.join(", "), layout)?;
+            write_wrapped(
+                out,
+                &format!("  {}", paint(&format!("{label:<8}"), color, layout)),
+                10,
+                &list.join(", "),
+                layout,
+            )?;
         }
     }
     Ok(())
@@ -126,7 +142,13 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     let subject = if result.subject.hidden { "subjects that may be there" } else { result.subject.id.name() };
     let head = format!("  {} {:<9}", paint(&format!("{label:<8}"), color, layout), result.worst().name());
     match alike {
-        [result] => write_wrapped(out, &head, 20, &format!("{:<9}{} · {subject}", result.policy, result.title), layout)?,
+        [result] => write_wrapped(
+            out,
+            &head,
+            20,
+            &format!("{:<9}{} · {subject}", result.policy, result.title),
+            layout,
+        )?,
         several => {
             let policies: Vec<&str> = several.iter().map(|result| result.policy.as_str()).collect();
             write_wrapped(out, &head, 20, &format!("{} · {subject}", policies.join(", ")), layout)?;

@@ -101,7 +101,9 @@ pub(super) fn complaint(name: &str, arguments: usize, format: Option<&str>) -> O
         let refused = REFUSED.iter().find(|(refused, _)| name.starts_with(refused));
         return Some(match refused {
             Some((_, why)) => format!("`{name}` may not be called: {why}"),
-            None => format!("`{name}` is neither a function of this bundle nor a builtin that policies may call"),
+            None => {
+                format!("`{name}` is neither a function of this bundle nor a builtin that policies may call")
+            }
         });
     };
     // One argument more than the builtin takes receives its result.
@@ -109,7 +111,9 @@ pub(super) fn complaint(name: &str, arguments: usize, format: Option<&str>) -> O
         return Some(format!("`{name}` takes {arity} arguments, not {arguments}"));
     }
     if name == "sprintf" && !format.is_some_and(harmless_format) {
-        return Some("`sprintf` needs its format as literal text without a width, such as `\"%s in %v\"`".to_owned());
+        return Some(
+            "`sprintf` needs its format as literal text without a width, such as `\"%s in %v\"`".to_owned(),
+        );
     }
     None
 }

@@ -234,10 +234,12 @@ fn replace(
         if options.allow_replace {
             dropped.insert(shipped.file.path.clone());
             let test = format!("{}_test", shipped.package);
-            let tests = files.iter().filter(|other| other.package == test && other.file.origin == Origin::Shipped);
+            let tests =
+                files.iter().filter(|other| other.package == test && other.file.origin == Origin::Shipped);
             dropped.extend(tests.map(|test| test.file.path.clone()));
         } else {
-            let message = format!("would replace the shipped policy {}; say --allow-replace if that is meant", own.id);
+            let message =
+                format!("would replace the shipped policy {}; say --allow-replace if that is meant", own.id);
             problems.push(file.problem(file.outline.package_line, message));
         }
     }
@@ -285,8 +287,10 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
                 let message = format!("the package {package} is taken by {}", other.file.path);
                 problems.push(file.problem(line, message));
             } else if own.starts_with(&other.outline.package) || other.outline.package.starts_with(own) {
-                let message =
-                    format!("the package {package} may not nest with {} of {}", other.package, other.file.path);
+                let message = format!(
+                    "the package {package} may not nest with {} of {}",
+                    other.package, other.file.path
+                );
                 problems.push(file.problem(line, message));
             }
         }
@@ -295,10 +299,13 @@ fn check_files(files: &[Parsed], metadata: &BTreeMap<usize, Metadata>, problems:
             Role::Test => check_test_file(file, problems),
             Role::Library | Role::Testing => {
                 let is_contract = |name: &String| CONTRACT.contains(&name.as_str());
-                for rule in file.outline.rules.iter().filter(|rule| rule.path.first().is_some_and(is_contract)) {
+                for rule in
+                    file.outline.rules.iter().filter(|rule| rule.path.first().is_some_and(is_contract))
+                {
                     let name = rule.path.join(".");
-                    let message =
-                        format!("a file in a folder `lib` or `testing` may not define `{name}`; only policies judge");
+                    let message = format!(
+                        "a file in a folder `lib` or `testing` may not define `{name}`; only policies judge"
+                    );
                     problems.push(file.problem(rule.line, message));
                 }
             }
@@ -311,7 +318,9 @@ fn check_policy_file(file: &Parsed, problems: &mut Vec<Problem>) {
     for rule in &file.outline.rules {
         let name = name(rule);
         if rule.arguments.is_some() && CONTRACT.contains(&name.as_str()) {
-            problems.push(file.problem(rule.line, format!("`{name}` belongs to the contract and can be no function")));
+            problems.push(
+                file.problem(rule.line, format!("`{name}` belongs to the contract and can be no function")),
+            );
         }
         if rule.arguments.is_none() && !CONTRACT.contains(&name.as_str()) && !name.starts_with('_') {
             problems.push(file.problem(rule.line, evaluation::unknown_rule(&name)));
@@ -319,7 +328,8 @@ fn check_policy_file(file: &Parsed, problems: &mut Vec<Problem>) {
     }
     for needed in ["applies", "violations", "compliant"] {
         if !file.outline.rules.iter().any(|rule| name(rule) == needed) {
-            problems.push(file.problem(file.outline.package_line, format!("the policy has no rule `{needed}`")));
+            problems
+                .push(file.problem(file.outline.package_line, format!("the policy has no rule `{needed}`")));
         }
     }
 }
@@ -357,7 +367,8 @@ fn admit(files: &[Parsed], at: usize, metadata: Metadata) -> Result<(Policy, Eng
     let own = closure(files, at);
     let of_policy = |(line, message): (Option<usize>, String)| file.problem(line, message);
     let of_test = |(line, message): (Option<usize>, String)| test.problem(line, message);
-    let mut engine = engine::over(own.iter().copied(), &file.package).map_err(|error| vec![of_policy(error)])?;
+    let mut engine =
+        engine::over(own.iter().copied(), &file.package).map_err(|error| vec![of_policy(error)])?;
     let mut policy = Policy {
         metadata,
         package: file.package.clone(),
@@ -368,7 +379,8 @@ fn admit(files: &[Parsed], at: usize, metadata: Metadata) -> Result<(Policy, Eng
     };
     let on_nothing = gate::check_on_nothing(&policy, &mut engine);
     let mut problems: Vec<Problem> = on_nothing.into_iter().map(of_policy).collect();
-    let mut tests = engine::over(test_closure(files, test), &file.package).map_err(|error| vec![of_test(error)])?;
+    let mut tests =
+        engine::over(test_closure(files, test), &file.package).map_err(|error| vec![of_test(error)])?;
     let cases_line = test.outline.rules.iter().find(|rule| rule.path == ["cases"]).map(|rule| rule.line);
     match engine::evaluate_test(&mut tests, &format!("data.{}.cases", test.package)) {
         Err(error) => {

@@ -42,11 +42,18 @@ struct Written {
 
 /// Reads the value of a `cases` rule; each complaint names its case. A policy that may not apply needs a case
 /// to which it does not.
-pub(super) fn read(value: &Value, subject: SubjectKind, may_not_apply: bool) -> Result<Vec<Case>, Vec<String>> {
+pub(super) fn read(
+    value: &Value,
+    subject: SubjectKind,
+    may_not_apply: bool,
+) -> Result<Vec<Case>, Vec<String>> {
     if *value == Value::Undefined {
-        return Err(vec!["`cases` is undefined; does it refer to a document that does not exist?".to_owned()]);
+        return Err(vec![
+            "`cases` is undefined; does it refer to a document that does not exist?".to_owned(),
+        ]);
     }
-    let written: Result<BTreeMap<String, Json>, _> = serde_json::to_value(value).and_then(serde_json::from_value);
+    let written: Result<BTreeMap<String, Json>, _> =
+        serde_json::to_value(value).and_then(serde_json::from_value);
     let Ok(written) = written else {
         return Err(vec!["`cases` must be an object from names to cases".to_owned()]);
     };
@@ -102,7 +109,8 @@ pub(super) fn with_lists_emptied(document: &Json) -> Vec<(String, Json)> {
 
 /// The document once for each fact in it that is known, with that fact unknown; and the fact's path.
 pub(super) fn with_facts_unknown(document: &Json) -> Vec<(String, Json)> {
-    let is_known = |value: &Json| value.as_object().is_some_and(|fact| fact.len() == 1 && fact.contains_key("value"));
+    let is_known =
+        |value: &Json| value.as_object().is_some_and(|fact| fact.len() == 1 && fact.contains_key("value"));
     variants(
         document,
         &is_known,

@@ -44,7 +44,9 @@ pub(super) fn over<'a>(
         added.map_err(|error| located(&file.file.path, &error.to_string()))?;
     }
     let entry = format!("package {ENTRY_PACKAGE}\n\nresult := data.{package}\n");
-    engine.add_policy(ENTRY_PATH.to_owned(), entry).map_err(|error| located(ENTRY_PATH, &error.to_string()))?;
+    engine
+        .add_policy(ENTRY_PATH.to_owned(), entry)
+        .map_err(|error| located(ENTRY_PATH, &error.to_string()))?;
     Ok(engine)
 }
 

@@ -87,7 +87,8 @@ pub enum Judgement {
 
 impl Judgement {
     /// Every judgement.
-    pub const ALL: [Judgement; 4] = [Judgement::Fail, Judgement::Unknown, Judgement::NotApplicable, Judgement::Pass];
+    pub const ALL: [Judgement; 4] =
+        [Judgement::Fail, Judgement::Unknown, Judgement::NotApplicable, Judgement::Pass];
 
     /// The name in cases and reports.
     pub fn name(self) -> &'static str {
@@ -159,7 +160,9 @@ fn hold_to_contract(evaluation: &Evaluation, severity: Severity) -> Result<(), S
         if let Some(own) = violation.severity
             && own > severity
         {
-            return Err(format!("the violation `{key}` claims severity {own}, but the policy's is {severity}"));
+            return Err(format!(
+                "the violation `{key}` claims severity {own}, but the policy's is {severity}"
+            ));
         }
     }
     let twice = evaluation.violations.windows(2).find(|pair| matches!(pair, [a, b] if a.key == b.key));

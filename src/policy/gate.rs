@@ -22,7 +22,9 @@ pub(super) fn check_on_nothing(policy: &Policy, engine: &mut Engine) -> Vec<Comp
     let unknown = Document::all_unknown(policy.metadata.subject, &reason);
     let unknown = serde_json::to_string(&unknown).unwrap_or_default();
     let mut complaints = Vec::new();
-    for (what, document) in [("an empty document", "{}"), ("a document whose facts are all unknown", &unknown)] {
+    for (what, document) in
+        [("an empty document", "{}"), ("a document whose facts are all unknown", &unknown)]
+    {
         match evaluate(policy, engine, document) {
             Err(error) => complaints.push(placed(policy, &format!("on {what}: "), &error)),
             Ok(evaluation) => {
@@ -47,7 +49,12 @@ pub(super) fn check_on_nothing(policy: &Policy, engine: &mut Engine) -> Vec<Comp
 }
 
 /// Whether the policy says of each case what it wants, and whether a pass rests on an empty list.
-pub(super) fn check_cases(policy: &Policy, files: &[&Parsed], engine: &mut Engine, cases: &[Case]) -> Vec<Complaint> {
+pub(super) fn check_cases(
+    policy: &Policy,
+    files: &[&Parsed],
+    engine: &mut Engine,
+    cases: &[Case],
+) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for case in cases {
         let said = match evaluate(policy, engine, &case.document.to_string()) {
@@ -61,11 +68,16 @@ pub(super) fn check_cases(policy: &Policy, files: &[&Parsed], engine: &mut Engin
         let mut wanted: Vec<&str> = case.keys.iter().flatten().map(String::as_str).collect();
         wanted.sort_unstable();
         if said.judge() != case.want {
-            let message =
-                format!("case `{}` wants {}, but the policy says {}", case.name, case.want.name(), describe(&said));
+            let message = format!(
+                "case `{}` wants {}, but the policy says {}",
+                case.name,
+                case.want.name(),
+                describe(&said)
+            );
             complaints.push((None, message));
         } else if case.keys.is_some() && keys != wanted {
-            let message = format!("case `{}` wants the keys {wanted:?}, but the policy finds {keys:?}", case.name);
+            let message =
+                format!("case `{}` wants the keys {wanted:?}, but the policy finds {keys:?}", case.name);
             complaints.push((None, message));
         }
         if case.want == Judgement::Pass && said.compliant {
@@ -88,7 +100,11 @@ fn check_pass(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case: &Ca
         }
         match evaluate(policy, engine, &document.to_string()) {
             Err(error) => {
-                complaints.push(placed(policy, &format!("case `{}` with `{list}` emptied: ", case.name), &error));
+                complaints.push(placed(
+                    policy,
+                    &format!("case `{}` with `{list}` emptied: ", case.name),
+                    &error,
+                ));
             }
             Ok(said) if said.compliant => {
                 let message = format!(
@@ -107,10 +123,15 @@ fn check_pass(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case: &Ca
     }
     match evaluate(policy, engine, &unsettled.to_string()) {
         Err(error) => {
-            complaints.push(placed(policy, &format!("case `{}` while a change is under way: ", case.name), &error));
+            complaints.push(placed(
+                policy,
+                &format!("case `{}` while a change is under way: ", case.name),
+                &error,
+            ));
         }
         Ok(said) if said.judge() == Judgement::Pass => {
-            let message = format!("case `{}` passes while `unsettled` says that a change is under way", case.name);
+            let message =
+                format!("case `{}` passes while `unsettled` says that a change is under way", case.name);
             complaints.push((None, message));
         }
         Ok(_) => {}
@@ -128,7 +149,11 @@ fn check_ignorance(policy: &Policy, files: &[&Parsed], engine: &mut Engine, case
         }
         match evaluate(policy, engine, &document.to_string()) {
             Err(error) => {
-                complaints.push(placed(policy, &format!("case `{}` with `{fact}` unknown: ", case.name), &error));
+                complaints.push(placed(
+                    policy,
+                    &format!("case `{}` with `{fact}` unknown: ", case.name),
+                    &error,
+                ));
             }
             Ok(said) if said.judge() != case.want && said.judge() != Judgement::Unknown => {
                 let message = format!(

@@ -59,7 +59,8 @@ impl Graph<'_> {
         for file in self.files {
             for (path, line) in &file.outline.imports {
                 if self.below(path).is_empty() {
-                    let message = format!("imports data.{}, which no file of this bundle defines", path.join("."));
+                    let message =
+                        format!("imports data.{}, which no file of this bundle defines", path.join("."));
                     self.problems.push(file.problem(*line, message));
                 }
                 self.check_reach(file, *line, path);
@@ -102,7 +103,8 @@ impl Graph<'_> {
             Target::Data { path } => {
                 let found = self.below(path);
                 if found.is_empty() {
-                    let message = format!("refers to data.{}, which no file of this bundle defines", path.join("."));
+                    let message =
+                        format!("refers to data.{}, which no file of this bundle defines", path.join("."));
                     self.problems.push(file.problem(line, message));
                 }
                 self.check_reach(file, line, path);
@@ -111,7 +113,9 @@ impl Graph<'_> {
             Target::Call { callee, arguments, format } => {
                 let path = match callee {
                     Callee::Data(path) => path.clone(),
-                    Callee::Name(name) => package.iter().cloned().chain(name.split('.').map(str::to_owned)).collect(),
+                    Callee::Name(name) => {
+                        package.iter().cloned().chain(name.split('.').map(str::to_owned)).collect()
+                    }
                 };
                 if let Some(expected) = self.functions.get(&path).copied() {
                     // One argument more than the function takes receives its result.
@@ -159,7 +163,8 @@ impl Graph<'_> {
             && rule.arguments.is_some()
             && builtins::is_allowed(name)
         {
-            self.problems.push(file.problem(rule.line, format!("the function `{name}` has the name of a builtin")));
+            self.problems
+                .push(file.problem(rule.line, format!("the function `{name}` has the name of a builtin")));
         }
     }
 
@@ -168,7 +173,8 @@ impl Graph<'_> {
         match replaced {
             Callee::Data(path) => self.below(path),
             Callee::Name(name) => {
-                let own = node(&file.outline.package, &[name.split('.').next().unwrap_or_default().to_owned()]);
+                let own =
+                    node(&file.outline.package, &[name.split('.').next().unwrap_or_default().to_owned()]);
                 if self.nodes.contains_key(&own) { vec![own] } else { vec![builtin(name)] }
             }
         }
@@ -176,8 +182,10 @@ impl Graph<'_> {
 
     /// Every rule that a path leads to: the rule that it goes into, or those below it.
     fn below(&self, path: &[String]) -> Vec<Node> {
-        let inside = self.nodes.range(path.to_vec()..).map(|(node, _)| node).take_while(|node| node.starts_with(path));
-        let around = (0..path.len()).filter_map(|length| Some(self.nodes.get_key_value(path.get(..length)?)?.0));
+        let inside =
+            self.nodes.range(path.to_vec()..).map(|(node, _)| node).take_while(|node| node.starts_with(path));
+        let around =
+            (0..path.len()).filter_map(|length| Some(self.nodes.get_key_value(path.get(..length)?)?.0));
         inside.chain(around).cloned().collect()
     }
 
@@ -189,7 +197,8 @@ impl Graph<'_> {
             let meant = package.starts_with(path) || path.starts_with(package);
             let allowed = other.package == file.package
                 || other.role == Role::Library
-                || (file.role == Role::Test && (other.role == Role::Testing || own_policy == Some(&other.package)))
+                || (file.role == Role::Test
+                    && (other.role == Role::Testing || own_policy == Some(&other.package)))
                 || (file.role == Role::Testing && other.role == Role::Testing);
             meant && !allowed
         });
@@ -255,9 +264,13 @@ impl Graph<'_> {
         if !self.knotted().is_empty() {
             return;
         }
-        let Some((node, (file, line))) = level.iter().find_map(|node| self.nodes.get_key_value(*node)) else { return };
-        let message =
-            format!("more than {DEEPEST_CHAIN} rules refer to each other in a row, down to `{}`", shown(node));
+        let Some((node, (file, line))) = level.iter().find_map(|node| self.nodes.get_key_value(*node)) else {
+            return;
+        };
+        let message = format!(
+            "more than {DEEPEST_CHAIN} rules refer to each other in a row, down to `{}`",
+            shown(node)
+        );
         if let Some(file) = self.files.get(*file) {
             let problem = file.problem(*line, message);
             self.problems.push(problem);

@@ -60,7 +60,10 @@ pub(crate) fn moved(before: &Report, after: &Report) -> BTreeMap<Place, (Option<
 }
 
 /// A configuration whose client asks `server`, as a service principal of its own.
-pub(crate) fn config_for(server: &armsim::RunningServer, folder: &std::path::Path) -> mlfence::config::Config {
+pub(crate) fn config_for(
+    server: &armsim::RunningServer,
+    folder: &std::path::Path,
+) -> mlfence::config::Config {
     let secret = folder.join("secret");
     std::fs::write(&secret, armsim::server::SECRET).expect("a secret file");
     let url = server.base_url();

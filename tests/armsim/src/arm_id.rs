@@ -35,9 +35,7 @@ impl ArmId {
 
     fn value_after(&self, position: usize, keyword: &str) -> Option<&str> {
         let mut segments = self.segments().skip(position);
-        (segments.next() == Some(keyword))
-            .then(|| segments.next())
-            .flatten()
+        (segments.next() == Some(keyword)).then(|| segments.next()).flatten()
     }
 
     /// The subscription's guid, of anything in or below a subscription.
@@ -54,9 +52,7 @@ impl ArmId {
     /// The id of the resource group that holds this.
     pub fn resource_group_id(&self) -> Option<ArmId> {
         let (subscription, group) = (self.subscription()?, self.resource_group()?);
-        Some(Self(format!(
-            "/subscriptions/{subscription}/resourcegroups/{group}"
-        )))
+        Some(Self(format!("/subscriptions/{subscription}/resourcegroups/{group}")))
     }
 
     /// The id of the subscription that holds this.
@@ -100,10 +96,7 @@ impl ArmId {
     /// Whether `other` is this or lies below it, on segment boundaries.
     pub fn contains(&self, other: &ArmId) -> bool {
         self.0 == "/"
-            || other
-                .0
-                .strip_prefix(&self.0)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -117,17 +110,15 @@ impl fmt::Display for ArmId {
 mod tests {
     use super::*;
 
-    const SUBNET: &str = "subscriptions/S/ResourceGroups/RG/providers/Microsoft.Network/virtualNetworks/V/subnets/A/";
+    const SUBNET: &str =
+        "subscriptions/S/ResourceGroups/RG/providers/Microsoft.Network/virtualNetworks/V/subnets/A/";
 
     #[test]
     fn an_id_is_taken_apart_whatever_its_case_and_slashes() {
         let id = ArmId::new(SUBNET);
         assert_eq!(id.subscription(), Some("s"));
         assert_eq!(id.resource_group(), Some("rg"));
-        assert_eq!(
-            id.resource_type().as_deref(),
-            Some("microsoft.network/virtualnetworks/subnets")
-        );
+        assert_eq!(id.resource_type().as_deref(), Some("microsoft.network/virtualnetworks/subnets"));
         assert!(id.collection().ends_with("/virtualnetworks/v/subnets"));
     }
 
@@ -141,13 +132,8 @@ mod tests {
 
     #[test]
     fn an_extension_resource_is_of_its_last_provider() {
-        let id = ArmId::new(&format!(
-            "/{SUBNET}providers/Microsoft.Authorization/roleAssignments/x"
-        ));
-        assert_eq!(
-            id.resource_type().as_deref(),
-            Some("microsoft.authorization/roleassignments")
-        );
+        let id = ArmId::new(&format!("/{SUBNET}providers/Microsoft.Authorization/roleAssignments/x"));
+        assert_eq!(id.resource_type().as_deref(), Some("microsoft.authorization/roleassignments"));
         assert_eq!(id.scope(), ArmId::new(SUBNET));
         assert_eq!(
             ArmId::new("/providers/Microsoft.Authorization/roleAssignments/x").scope(),

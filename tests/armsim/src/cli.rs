@@ -107,9 +107,8 @@ fn group(text: &str) -> Result<String, String> {
 }
 
 fn denied_action(text: &str) -> Result<(String, String), String> {
-    let (subscription, action) = text
-        .split_once('=')
-        .ok_or_else(|| format!("'{text}' is not of the form SUBSCRIPTION-ID=ACTION"))?;
+    let (subscription, action) =
+        text.split_once('=').ok_or_else(|| format!("'{text}' is not of the form SUBSCRIPTION-ID=ACTION"))?;
     Ok((subscription.to_owned(), action.to_owned()))
 }
 
@@ -117,38 +116,19 @@ fn denied_action(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Command::Serve(serve) => tokio::runtime::Runtime::new()?.block_on(serve.run()),
-        Command::Estate {
-            which: Which::Healthy,
-            output,
-        } => Ok(company::healthy().save(output)?),
-        Command::Estate {
-            which: Which::Demo,
-            output,
-        } => {
+        Command::Estate { which: Which::Healthy, output } => Ok(company::healthy().save(output)?),
+        Command::Estate { which: Which::Demo, output } => {
             let (estate, expected) = company::demo();
             write(&estate, &expected, &output)
         }
-        Command::Generate {
-            workspaces,
-            seed,
-            subscriptions,
-            output,
-        } => {
-            let (estate, expected) = company::generate(&company::Size {
-                workspaces,
-                seed,
-                subscriptions,
-            });
+        Command::Generate { workspaces, seed, subscriptions, output } => {
+            let (estate, expected) = company::generate(&company::Size { workspaces, seed, subscriptions });
             write(&estate, &expected, &output)
         }
     }
 }
 
-fn write(
-    estate: &Estate,
-    expected: &[company::Expected],
-    output: &Path,
-) -> Result<(), Box<dyn Error>> {
+fn write(estate: &Estate, expected: &[company::Expected], output: &Path) -> Result<(), Box<dyn Error>> {
     estate.save(output)?;
     let mut sidecar = output.as_os_str().to_owned();
     sidecar.push(".expected.json");
@@ -172,10 +152,8 @@ impl Serve {
             fail_next: self.fault,
             ..Options::default()
         };
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let server = Server::start(estate, options).await?;
         // In the form that a shell can read.
         let mut out = std::io::stdout();

@@ -29,9 +29,7 @@ pub use aks::Aks;
 pub use demo::demo;
 pub use generate::{Size, generate};
 pub use healthy::healthy;
-pub use machine_learning::{
-    AksCompute, KubernetesCompute, OnlineEndpoint, OutboundRule, Workspace,
-};
+pub use machine_learning::{AksCompute, KubernetesCompute, OnlineEndpoint, OutboundRule, Workspace};
 pub use network::{NatGateway, Nsg, PublicIp, RouteTable, Rule, Subnet, Vnet};
 pub use pattern::{Expected, Flaw};
 pub use private_link::{DnsZone, PrivateEndpoint};
@@ -67,10 +65,7 @@ pub struct Scope {
 impl Scope {
     /// The id of the group.
     pub fn group_id(&self) -> String {
-        format!(
-            "/subscriptions/{}/resourceGroups/{}",
-            self.subscription, self.group
-        )
+        format!("/subscriptions/{}/resourceGroups/{}", self.subscription, self.group)
     }
 
     /// The id of a resource of that type and name in the group.
@@ -109,11 +104,7 @@ impl Company {
             kinds,
             more: Map::new(),
         };
-        Self {
-            estate: Estate::new(header),
-            seed,
-            domain: domain.to_owned(),
-        }
+        Self { estate: Estate::new(header), seed, domain: domain.to_owned() }
     }
 
     /// A guid that depends on seed, tenant and name alone.
@@ -160,23 +151,19 @@ impl Company {
             "id": scope, "name": name, "type": "Microsoft.Resources/subscriptions", "subscriptionId": id,
             "displayName": name, "state": "Enabled", "tenantId": self.tenant_id(),
         }));
-        let detail = format!(
-            "AuthorizationFailed: missing Microsoft.Authorization/permissions/read on {scope}"
-        );
+        let detail =
+            format!("AuthorizationFailed: missing Microsoft.Authorization/permissions/read on {scope}");
         for kind in KINDS.iter().filter(|kind| kind.name != "service_tags") {
-            self.estate.gaps.push(
-                json!({"source": kind.name, "scope": scope, "reason": "denied", "detail": detail}),
-            );
+            self.estate
+                .gaps
+                .push(json!({"source": kind.name, "scope": scope, "reason": "denied", "detail": detail}));
         }
         id
     }
 
     fn name_subscription(&mut self, name: &str) -> String {
         let id = self.guid(&format!("subscription {name}"));
-        self.estate.header.subscriptions.push(SubscriptionName {
-            id: id.clone(),
-            name: name.to_owned(),
-        });
+        self.estate.header.subscriptions.push(SubscriptionName { id: id.clone(), name: name.to_owned() });
         id
     }
 
@@ -223,9 +210,7 @@ fn group_record(scope: &Scope, managed_by: &str) -> Value {
 /// The envelope that all tracked resources share.
 fn tracked(id: &str, of: &str, location: &str, mut properties: Value) -> Value {
     if let Some(fields) = properties.as_object_mut() {
-        fields
-            .entry("provisioningState")
-            .or_insert_with(|| json!("Succeeded"));
+        fields.entry("provisioningState").or_insert_with(|| json!("Succeeded"));
     }
     let name = id.rsplit('/').next().unwrap_or_default();
     json!({"id": id, "name": name, "type": of, "location": location, "tags": {}, "properties": properties})
@@ -234,9 +219,7 @@ fn tracked(id: &str, of: &str, location: &str, mut properties: Value) -> Value {
 /// A child or sub-resource, without location and tags.
 fn child(parent: &str, list: &str, name: &str, of: &str, mut properties: Value) -> Value {
     if let Some(fields) = properties.as_object_mut() {
-        fields
-            .entry("provisioningState")
-            .or_insert_with(|| json!("Succeeded"));
+        fields.entry("provisioningState").or_insert_with(|| json!("Succeeded"));
     }
     json!({"id": format!("{parent}/{list}/{name}"), "name": name, "type": of, "properties": properties})
 }
@@ -268,9 +251,7 @@ fn guid(seed: u64, name: &str) -> String {
 /// FNV-1a over the name, finished with SplitMix64's mixer.
 fn hash(seed: u64, name: &str) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mix(name.bytes().fold(start, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    }))
+    mix(name.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
 }
 
 /// SplitMix64's output function.

@@ -89,12 +89,7 @@ pub enum EstateError {
 impl Estate {
     /// An estate that holds nothing yet.
     pub fn new(header: Header) -> Self {
-        Self {
-            header,
-            records: Vec::new(),
-            answers: Vec::new(),
-            gaps: Vec::new(),
-        }
+        Self { header, records: Vec::new(), answers: Vec::new(), gaps: Vec::new() }
     }
 
     /// Reads `.jsonl`, `.jsonl.zst` or `.jsonl.gz`, by extension.
@@ -109,17 +104,11 @@ impl Estate {
 
     /// Reads the uncompressed form. Two records with one id are merged, the later fields winning.
     pub fn from_jsonl(text: &str) -> Result<Self, EstateError> {
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty());
-        let (_, first) = lines
-            .next()
-            .ok_or_else(|| EstateError::Truncated("the file is empty".to_owned()))?;
-        let header: Header = serde_json::from_str(first).map_err(|e| EstateError::Line {
-            line: 1,
-            problem: e.to_string(),
-        })?;
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let (_, first) =
+            lines.next().ok_or_else(|| EstateError::Truncated("the file is empty".to_owned()))?;
+        let header: Header =
+            serde_json::from_str(first).map_err(|e| EstateError::Line { line: 1, problem: e.to_string() })?;
         if header.mlfence != FORMAT {
             let problem = format!("format '{}' is not '{FORMAT}'", header.mlfence);
             return Err(EstateError::Line { line: 1, problem });
@@ -130,10 +119,7 @@ impl Estate {
         for (index, text) in lines {
             let line = index + 1;
             if end.is_some() {
-                return Err(EstateError::Line {
-                    line,
-                    problem: "there is a line after 'end'".to_owned(),
-                });
+                return Err(EstateError::Line { line, problem: "there is a line after 'end'".to_owned() });
             }
             match sort_of(text).map_err(|problem| EstateError::Line { line, problem })? {
                 Line::Record(record) => {
@@ -153,9 +139,9 @@ impl Estate {
         }
         match end {
             None => Err(EstateError::Truncated("no 'end' line".to_owned())),
-            Some(told) if told != read => Err(EstateError::Truncated(format!(
-                "'end' tells of {told:?}, read {read:?}"
-            ))),
+            Some(told) if told != read => {
+                Err(EstateError::Truncated(format!("'end' tells of {told:?}, read {read:?}")))
+            }
             Some(_) => {
                 estate.merge_twins();
                 Ok(estate)
@@ -171,12 +157,8 @@ impl Estate {
             text.push('\n');
         };
         push(json!(self.header));
-        self.records
-            .iter()
-            .for_each(|record| push(json!({ "record": record })));
-        self.answers
-            .iter()
-            .for_each(|answer| push(json!({ "answer": answer })));
+        self.records.iter().for_each(|record| push(json!({ "record": record })));
+        self.answers.iter().for_each(|answer| push(json!({ "answer": answer })));
         self.gaps.iter().for_each(|gap| push(json!({ "gap": gap })));
         push(json!({"end": {
             "records": self.records.len(), "answers": self.answers.len(), "gaps": self.gaps.len(),
@@ -187,26 +169,19 @@ impl Estate {
     /// The record with that id, in any case.
     pub fn record(&self, id: &str) -> Option<&Value> {
         let id = ArmId::new(id);
-        self.records
-            .iter()
-            .find(|record| id_of(record).as_ref() == Some(&id))
+        self.records.iter().find(|record| id_of(record).as_ref() == Some(&id))
     }
 
     /// The record with that id, in any case, to be changed.
     pub fn record_mut(&mut self, id: &str) -> Option<&mut Value> {
         let id = ArmId::new(id);
-        self.records
-            .iter_mut()
-            .find(|record| id_of(record).as_ref() == Some(&id))
+        self.records.iter_mut().find(|record| id_of(record).as_ref() == Some(&id))
     }
 
     /// Takes the record with that id out, if it is there.
     pub fn remove(&mut self, id: &str) -> Option<Value> {
         let id = ArmId::new(id);
-        let at = self
-            .records
-            .iter()
-            .position(|record| id_of(record).as_ref() == Some(&id))?;
+        let at = self.records.iter().position(|record| id_of(record).as_ref() == Some(&id))?;
         Some(self.records.remove(at))
     }
 
@@ -283,9 +258,7 @@ fn sort_of(text: &str) -> Result<Line, String> {
         return Ok(Line::Gap(object(gap)?));
     }
     match line.remove("end") {
-        Some(counts) => serde_json::from_value(counts)
-            .map(Line::End)
-            .map_err(|e| e.to_string()),
+        Some(counts) => serde_json::from_value(counts).map(Line::End).map_err(|e| e.to_string()),
         None => Err("neither record, answer, gap nor end".to_owned()),
     }
 }
@@ -299,19 +272,13 @@ mod tests {
     #[test]
     fn a_file_without_its_end_line_is_refused() {
         let text = format!("{HEADER}\n{{\"record\":{{\"id\":\"/subscriptions/s\"}}}}\n");
-        assert!(matches!(
-            Estate::from_jsonl(&text),
-            Err(EstateError::Truncated(_))
-        ));
+        assert!(matches!(Estate::from_jsonl(&text), Err(EstateError::Truncated(_))));
     }
 
     #[test]
     fn a_file_whose_counts_differ_is_refused() {
         let text = format!("{HEADER}\n{{\"end\":{{\"records\":1,\"answers\":0,\"gaps\":0}}}}\n");
-        assert!(matches!(
-            Estate::from_jsonl(&text),
-            Err(EstateError::Truncated(_))
-        ));
+        assert!(matches!(Estate::from_jsonl(&text), Err(EstateError::Truncated(_))));
     }
 
     #[test]
@@ -323,9 +290,6 @@ mod tests {
             r#"{"end":{"records":2,"answers":0,"gaps":0}}"#,
         );
         let estate = Estate::from_jsonl(&text).expect("the text is well formed");
-        assert_eq!(
-            estate.records,
-            [json!({"id":"/subscriptions/s","tags":{"a":1,"b":2},"state":"Enabled"})]
-        );
+        assert_eq!(estate.records, [json!({"id":"/subscriptions/s","tags":{"a":1,"b":2},"state":"Enabled"})]);
     }
 }

@@ -31,13 +31,7 @@ const fn graph(
     table: &'static str,
     action: &'static str,
 ) -> Kind {
-    Kind {
-        name,
-        types,
-        table: Some(table),
-        action,
-        arm_api_version: None,
-    }
+    Kind { name, types, table: Some(table), action, arm_api_version: None }
 }
 
 const fn arm(
@@ -46,13 +40,7 @@ const fn arm(
     action: &'static str,
     api_version: &'static str,
 ) -> Kind {
-    Kind {
-        name,
-        types,
-        table: None,
-        action,
-        arm_api_version: Some(api_version),
-    }
+    Kind { name, types, table: None, action, arm_api_version: Some(api_version) }
 }
 
 /// All kinds, in the order in which an estate's header lists them.
@@ -227,19 +215,13 @@ pub const KINDS: &[Kind] = &[
     ),
     arm(
         "service_tags",
-        &[
-            "microsoft.network/servicetags",
-            "microsoft.network/locations/servicetags",
-        ],
+        &["microsoft.network/servicetags", "microsoft.network/locations/servicetags"],
         "Microsoft.Network/locations/serviceTags/read",
         "2023-09-01",
     ),
     graph(
         "private_dns_zones",
-        &[
-            "microsoft.network/privatednszones",
-            "microsoft.network/privatednszones/virtualnetworklinks",
-        ],
+        &["microsoft.network/privatednszones", "microsoft.network/privatednszones/virtualnetworklinks"],
         "resources",
         "Microsoft.Network/privateDnsZones/read",
     ),
@@ -261,9 +243,7 @@ pub fn by_name(name: &str) -> Option<&'static Kind> {
 
 /// The kind of a lower-case resource type.
 pub fn by_type(resource_type: &str) -> Option<&'static Kind> {
-    KINDS
-        .iter()
-        .find(|kind| kind.types.contains(&resource_type))
+    KINDS.iter().find(|kind| kind.types.contains(&resource_type))
 }
 
 /// The Resource Graph table of a lower-case resource type. A type outside [`KINDS`] that has a
@@ -271,9 +251,7 @@ pub fn by_type(resource_type: &str) -> Option<&'static Kind> {
 pub(crate) fn table_of(resource_type: &str) -> Option<&'static str> {
     match by_type(resource_type) {
         Some(kind) => kind.table,
-        None if resource_type == "microsoft.management/managementgroups" => {
-            Some("resourcecontainers")
-        }
+        None if resource_type == "microsoft.management/managementgroups" => Some("resourcecontainers"),
         // Child resources without a tracked parent type of their own are not rows.
         None if resource_type.matches('/').count() == 1 => Some("resources"),
         None => None,
@@ -284,9 +262,7 @@ pub(crate) fn table_of(resource_type: &str) -> Option<&'static str> {
 pub(crate) fn read_action(resource_type: &str, as_asked: &str) -> String {
     match by_type(resource_type) {
         // A kind may hold several types; its action is that of the first.
-        Some(kind) if kind.types[0] == resource_type || kind.name == "service_tags" => {
-            kind.action.to_owned()
-        }
+        Some(kind) if kind.types[0] == resource_type || kind.name == "service_tags" => kind.action.to_owned(),
         _ => format!("{as_asked}/read"),
     }
 }

@@ -47,8 +47,7 @@ impl Server {
     /// Serves the estate on the loopback interface, in the caller's runtime. The address is bound
     /// when this returns.
     pub async fn start(estate: Estate, options: Options) -> std::io::Result<RunningServer> {
-        let listener =
-            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
             world: RwLock::new(Arc::new(World::new(estate, &options))),
@@ -59,17 +58,13 @@ impl Server {
             options: Mutex::new(options),
         });
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = axum::Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&shared));
+        let app = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move {
             let shutdown = async {
                 // A dropped sender, like a sent stop, ends the server.
                 let _ = stopped.await;
             };
-            axum::serve(listener, app)
-                .with_graceful_shutdown(shutdown)
-                .await
+            axum::serve(listener, app).with_graceful_shutdown(shutdown).await
         });
         Ok(RunningServer { shared, stop, task })
     }
@@ -107,11 +102,7 @@ impl RunningServer {
     /// Serves another estate from the next request on; options, tokens and counts stay.
     pub fn replace_estate(&self, estate: Estate) {
         let world = Arc::new(World::new(estate, &lock(&self.shared.options)));
-        *self
-            .shared
-            .world
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = world;
+        *self.shared.world.write().unwrap_or_else(PoisonError::into_inner) = world;
     }
 
     /// Serves the same estate under other options from the next request on. The port stays, tokens
@@ -158,9 +149,7 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 
@@ -201,9 +190,7 @@ impl Shared {
         match request.lower_segments().as_slice() {
             ["msi", "token"] => lock(&self.tokens).managed_identity(request).kind("token"),
             [_, "oauth2", "v2.0", "token"] => lock(&self.tokens).entra(request).kind("token"),
-            _ => self
-                .authorized(request, options)
-                .kind(request::kind_of(request)),
+            _ => self.authorized(request, options).kind(request::kind_of(request)),
         }
     }
 
@@ -212,10 +199,7 @@ impl Shared {
             return refused;
         }
         let world = self.world();
-        let page = paging::Pages {
-            base_url: &self.base_url,
-            size: options.page_size.max(1),
-        };
+        let page = paging::Pages { base_url: &self.base_url, size: options.page_size.max(1) };
         if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {
             return graph::answer(&world, request, options);
         }

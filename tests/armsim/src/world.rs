@@ -59,28 +59,16 @@ impl World {
     fn place(&mut self, index: usize) {
         let record = &self.estate.records[index];
         let id = crate::estate::id_of(record).unwrap_or_else(|| ArmId::new(""));
-        let told = record
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let told = record.get("type").and_then(Value::as_str).unwrap_or_default();
         let resource_type = id.resource_type().unwrap_or_else(|| told.to_lowercase());
-        self.by_type
-            .entry(resource_type.clone())
-            .or_default()
-            .push(index);
-        self.lists
-            .entry(id.collection().to_owned())
-            .or_default()
-            .push(index);
+        self.by_type.entry(resource_type.clone()).or_default().push(index);
+        self.lists.entry(id.collection().to_owned()).or_default().push(index);
         if let (Some(group), Some(subscription)) = (id.resource_group_id(), id.subscription_id()) {
             // A resource directly in a group also stands in the list of the whole subscription.
             if let Some(rest) = id.collection().strip_prefix(group.as_str())
                 && rest.matches('/').count() == 3
             {
-                self.lists
-                    .entry(format!("{subscription}{rest}"))
-                    .or_default()
-                    .push(index);
+                self.lists.entry(format!("{subscription}{rest}")).or_default().push(index);
             }
             self.groups.insert(group);
         }
@@ -90,9 +78,7 @@ impl World {
 
     /// The record with that id.
     pub(crate) fn find(&self, id: &ArmId) -> Option<(&Value, &Place)> {
-        self.by_id
-            .get(id)
-            .map(|&index| (&self.estate.records[index], &self.places[index]))
+        self.by_id.get(id).map(|&index| (&self.estate.records[index], &self.places[index]))
     }
 
     /// The records that ARM shows in the list at that (canonical) path.
@@ -115,14 +101,8 @@ impl World {
         self.groups.contains(group)
     }
 
-    fn at<'a>(
-        &'a self,
-        indexes: Option<&'a Vec<usize>>,
-    ) -> impl Iterator<Item = (&'a Value, &'a Place)> {
-        indexes
-            .into_iter()
-            .flatten()
-            .map(|&index| (&self.estate.records[index], &self.places[index]))
+    fn at<'a>(&'a self, indexes: Option<&'a Vec<usize>>) -> impl Iterator<Item = (&'a Value, &'a Place)> {
+        indexes.into_iter().flatten().map(|&index| (&self.estate.records[index], &self.places[index]))
     }
 }
 
@@ -133,10 +113,7 @@ fn subscriptions_of(estate: &mut Estate) -> BTreeMap<String, Subscription> {
         let Some(id) = crate::estate::id_of(record) else {
             continue;
         };
-        let (Some(guid), true) = (
-            id.subscription(),
-            id.subscription_id().as_ref() == Some(&id),
-        ) else {
+        let (Some(guid), true) = (id.subscription(), id.subscription_id().as_ref() == Some(&id)) else {
             continue;
         };
         let ancestors = record
@@ -147,13 +124,7 @@ fn subscriptions_of(estate: &mut Estate) -> BTreeMap<String, Subscription> {
             .filter_map(|group| group.get("name").and_then(Value::as_str))
             .map(str::to_lowercase)
             .collect();
-        found.insert(
-            guid.to_owned(),
-            Subscription {
-                record: record.clone(),
-                ancestors,
-            },
-        );
+        found.insert(guid.to_owned(), Subscription { record: record.clone(), ancestors });
     }
     for name in &estate.header.subscriptions {
         let record = json!({
@@ -162,10 +133,7 @@ fn subscriptions_of(estate: &mut Estate) -> BTreeMap<String, Subscription> {
         });
         found.entry(name.id.to_lowercase()).or_insert_with(|| {
             estate.records.push(record.clone());
-            Subscription {
-                record,
-                ancestors: Vec::new(),
-            }
+            Subscription { record, ancestors: Vec::new() }
         });
     }
     found

@@ -19,16 +19,7 @@ fn text(path: &Path) -> &str {
 fn a_generated_estate_has_its_list_beside_it() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("estate.jsonl.zst");
-    let status = armsim(&[
-        "generate",
-        "--workspaces",
-        "30",
-        "--seed",
-        "3",
-        "-o",
-        text(&file),
-    ])
-    .status();
+    let status = armsim(&["generate", "--workspaces", "30", "--seed", "3", "-o", text(&file)]).status();
     assert!(status.expect("the program runs").success());
     assert!(Estate::load(&file).is_ok());
     let list = std::fs::read_to_string(folder.path().join("estate.jsonl.zst.expected.json"));
@@ -43,21 +34,15 @@ fn a_server_tells_a_client_its_environment_and_ends_on_sigterm() {
     let file = folder.path().join("estate.jsonl");
     let status = armsim(&["estate", "healthy", "-o", text(&file)]).status();
     assert!(status.expect("the program runs").success());
-    let mut server = armsim(&["serve", text(&file)])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
+    let mut server =
+        armsim(&["serve", text(&file)]).stdout(Stdio::piped()).spawn().expect("the program runs");
     let out = BufReader::new(server.stdout.take().expect("the output is piped"));
     let lines: Vec<String> = out.lines().take(3).map_while(Result::ok).collect();
-    let base = lines[0]
-        .strip_prefix("ARM_ENDPOINT=")
-        .expect("the base URL comes first");
+    let base = lines[0].strip_prefix("ARM_ENDPOINT=").expect("the base URL comes first");
     assert!(base.starts_with("http://127.0.0.1:"));
     assert_eq!(lines[1], format!("IDENTITY_ENDPOINT={base}/msi/token"));
     assert_eq!(lines[2], "IDENTITY_HEADER=armsim");
-    let killed = Command::new("kill")
-        .args(["-TERM", &server.id().to_string()])
-        .status();
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
     assert!(killed.expect("kill runs").success());
     assert!(server.wait().expect("the server ends").success());
 }

@@ -9,19 +9,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn size(seed: u64) -> Size {
-    Size {
-        workspaces: 40,
-        seed,
-        subscriptions: 3,
-    }
+    Size { workspaces: 40, seed, subscriptions: 3 }
 }
 
 fn ids(estate: &Estate) -> BTreeSet<ArmId> {
-    estate
-        .records
-        .iter()
-        .filter_map(armsim::estate::id_of)
-        .collect()
+    estate.records.iter().filter_map(armsim::estate::id_of).collect()
 }
 
 /// Every ARM id in the records must be that of a record, or of a named part of one.
@@ -57,8 +49,7 @@ fn named_parts(value: &Value, into: &mut BTreeSet<ArmId>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| named_parts(item, into)),
         Value::Object(fields) => {
-            if let (Some(Value::String(id)), true) = (fields.get("id"), fields.contains_key("name"))
-            {
+            if let (Some(Value::String(id)), true) = (fields.get("id"), fields.contains_key("name")) {
                 into.insert(ArmId::new(id));
             }
             fields.values().for_each(|field| named_parts(field, into));
@@ -80,11 +71,7 @@ fn check_expected(estate: &Estate, expected: &[Expected]) {
     let known = ids(estate);
     for one in expected {
         for id in [&one.workspace, &one.resource, &one.attached_as] {
-            assert!(
-                known.contains(&ArmId::new(id)),
-                "{id} of {} is no record",
-                one.policy
-            );
+            assert!(known.contains(&ArmId::new(id)), "{id} of {} is no record", one.policy);
         }
         assert!(ArmId::new(&one.workspace).contains(&ArmId::new(&one.attached_as)));
     }
@@ -92,9 +79,7 @@ fn check_expected(estate: &Estate, expected: &[Expected]) {
 
 fn policies(expected: &[Expected]) -> BTreeMap<&str, usize> {
     let mut count = BTreeMap::new();
-    expected
-        .iter()
-        .for_each(|one| *count.entry(one.policy.as_str()).or_default() += 1);
+    expected.iter().for_each(|one| *count.entry(one.policy.as_str()).or_default() += 1);
     count
 }
 
@@ -103,10 +88,7 @@ fn the_same_seed_gives_the_same_bytes() {
     let (first, expected) = company::generate(&size(7));
     let (again, expected_again) = company::generate(&size(7));
     assert_eq!(first.to_jsonl(), again.to_jsonl());
-    assert_eq!(
-        company::expected_json(&expected),
-        company::expected_json(&expected_again)
-    );
+    assert_eq!(company::expected_json(&expected), company::expected_json(&expected_again));
     assert_ne!(first.to_jsonl(), company::generate(&size(8)).0.to_jsonl());
 }
 
@@ -116,10 +98,8 @@ fn a_generated_estate_holds_what_its_list_names() {
     check_expected(&estate, &expected);
     check_references(&estate);
     assert_eq!(policies(&expected).len(), Flaw::ALL.len());
-    let workspaces = estate
-        .records
-        .iter()
-        .filter(|r| r["type"] == "Microsoft.MachineLearningServices/workspaces");
+    let workspaces =
+        estate.records.iter().filter(|r| r["type"] == "Microsoft.MachineLearningServices/workspaces");
     assert_eq!(workspaces.count(), 40);
     let read_back: Vec<Expected> =
         serde_json::from_str(&company::expected_json(&expected)).expect("the list is JSON");
@@ -134,10 +114,7 @@ fn the_healthy_estate_is_whole() {
     assert_eq!(estate.header.subscriptions.len(), 3);
     assert_eq!(estate.header.kinds.len(), kinds::KINDS.len());
     assert_eq!(estate.header.kinds["services"]["api_version"], "2021-04-01");
-    assert_eq!(
-        estate.header.kinds["virtual_networks"]["via"],
-        "resource_graph"
-    );
+    assert_eq!(estate.header.kinds["virtual_networks"]["via"], "resource_graph");
 }
 
 #[test]
@@ -146,18 +123,12 @@ fn the_demo_violates_each_policy_and_hides_a_subscription() {
     check_references(&estate);
     check_expected(&estate, &expected);
     let every: BTreeSet<&str> = Flaw::ALL.iter().map(|flaw| flaw.policy()).collect();
-    assert_eq!(
-        policies(&expected).into_keys().collect::<BTreeSet<_>>(),
-        every
-    );
+    assert_eq!(policies(&expected).into_keys().collect::<BTreeSet<_>>(), every);
     assert_eq!(estate.header.subscriptions.len(), 4);
     // Service tags are those of the whole cloud, so no subscription lacks them.
     assert_eq!(estate.gaps.len(), kinds::KINDS.len() - 1);
     for healthy in ["mlw-churn-prod", "mlw-fraud-prod", "mlw-sandbox-dev"] {
-        assert!(
-            !expected.iter().any(|one| one.workspace.ends_with(healthy)),
-            "{healthy}"
-        );
+        assert!(!expected.iter().any(|one| one.workspace.ends_with(healthy)), "{healthy}");
     }
 }
 
@@ -168,11 +139,7 @@ fn an_estate_survives_each_of_its_file_forms() {
     for name in ["plain.jsonl", "small.jsonl.zst", "small.jsonl.gz"] {
         let path = folder.path().join(name);
         estate.save(&path).expect("the file can be written");
-        assert_eq!(
-            Estate::load(&path).expect("the file can be read"),
-            estate,
-            "{name}"
-        );
+        assert_eq!(Estate::load(&path).expect("the file can be read"), estate, "{name}");
     }
     assert!(Estate::load(folder.path().join("missing.jsonl")).is_err());
 }

@@ -8,10 +8,7 @@ use support::{Azure, serve, subscription};
 
 async fn demo() -> (Azure, String, String) {
     let (estate, _) = company::demo();
-    let (prod, finance) = (
-        subscription(&estate, "ml-prod"),
-        subscription(&estate, "finance-ml"),
-    );
+    let (prod, finance) = (subscription(&estate, "ml-prod"), subscription(&estate, "finance-ml"));
     (serve(estate, Options::default()).await, prod, finance)
 }
 
@@ -21,19 +18,10 @@ async fn a_row_has_the_projected_columns_only_and_its_type_in_lower_case() {
     let query = "Resources | where type =~ 'Microsoft.ContainerService/ManagedClusters' \
                  | project id, type, resourceGroup, subscriptionId, plugin = properties.networkProfile.networkPlugin \
                  | order by id asc";
-    let answer = azure
-        .query_in(
-            query,
-            Some(&[&prod]),
-            json!({"resultFormat": "objectArray"}),
-        )
-        .await;
+    let answer = azure.query_in(query, Some(&[&prod]), json!({"resultFormat": "objectArray"})).await;
     let row = &answer.body["data"][0];
     let id = row["id"].as_str().expect("a row has its id");
-    assert!(
-        id.contains("/resourcegroups/"),
-        "the id keeps the provider's case"
-    );
+    assert!(id.contains("/resourcegroups/"), "the id keeps the provider's case");
     assert_eq!(
         row,
         &json!({"id": id, "type": "microsoft.containerservice/managedclusters", "resourceGroup": "rg-churn-prod",
@@ -46,11 +34,9 @@ async fn a_row_has_the_projected_columns_only_and_its_type_in_lower_case() {
 #[tokio::test]
 async fn conditions_select_rows() {
     let (azure, ..) = demo().await;
-    let count = async |query: &str| {
-        azure.query(query, json!({"$top": 1000})).await.body["totalRecords"].clone()
-    };
-    let all =
-        count("resources | where type == 'microsoft.network/networkinterfaces' | project id").await;
+    let count =
+        async |query: &str| azure.query(query, json!({"$top": 1000})).await.body["totalRecords"].clone();
+    let all = count("resources | where type == 'microsoft.network/networkinterfaces' | project id").await;
     assert!(all.as_u64().is_some_and(|n| n > 0));
     let endpoints = "resources | where type in~ ('Microsoft.Network/networkInterfaces', 'x/y') \
                      and isnotempty(properties.privateEndpoint.id) | project id";
@@ -69,84 +55,23 @@ async fn conditions_select_rows() {
 async fn a_type_is_a_row_of_its_own_table_or_of_none() {
     let (azure, ..) = demo().await;
     for (table, of, rows) in [
-        (
-            "resources",
-            "microsoft.network/privatednszones/virtualnetworklinks",
-            true,
-        ),
-        (
-            "resourcecontainers",
-            "microsoft.resources/subscriptions/resourcegroups",
-            true,
-        ),
-        (
-            "resourcecontainers",
-            "microsoft.resources/subscriptions",
-            true,
-        ),
-        (
-            "authorizationresources",
-            "microsoft.authorization/roleassignments",
-            true,
-        ),
-        (
-            "authorizationresources",
-            "microsoft.authorization/roledefinitions",
-            true,
-        ),
-        (
-            "kubernetesconfigurationresources",
-            "microsoft.kubernetesconfiguration/extensions",
-            true,
-        ),
-        (
-            "resources",
-            "microsoft.kubernetesconfiguration/extensions",
-            false,
-        ),
-        (
-            "resources",
-            "microsoft.authorization/roleassignments",
-            false,
-        ),
-        (
-            "resources",
-            "microsoft.machinelearningservices/workspaces/computes",
-            false,
-        ),
-        (
-            "resources",
-            "microsoft.machinelearningservices/workspaces/services",
-            false,
-        ),
-        (
-            "resources",
-            "microsoft.machinelearningservices/workspaces/outboundrules",
-            false,
-        ),
-        (
-            "authorizationresources",
-            "microsoft.authorization/denyassignments",
-            false,
-        ),
+        ("resources", "microsoft.network/privatednszones/virtualnetworklinks", true),
+        ("resourcecontainers", "microsoft.resources/subscriptions/resourcegroups", true),
+        ("resourcecontainers", "microsoft.resources/subscriptions", true),
+        ("authorizationresources", "microsoft.authorization/roleassignments", true),
+        ("authorizationresources", "microsoft.authorization/roledefinitions", true),
+        ("kubernetesconfigurationresources", "microsoft.kubernetesconfiguration/extensions", true),
+        ("resources", "microsoft.kubernetesconfiguration/extensions", false),
+        ("resources", "microsoft.authorization/roleassignments", false),
+        ("resources", "microsoft.machinelearningservices/workspaces/computes", false),
+        ("resources", "microsoft.machinelearningservices/workspaces/services", false),
+        ("resources", "microsoft.machinelearningservices/workspaces/outboundrules", false),
+        ("authorizationresources", "microsoft.authorization/denyassignments", false),
         ("resources", "microsoft.network/servicetags", false),
-        (
-            "networkresources",
-            "microsoft.network/virtualnetworks",
-            false,
-        ),
+        ("networkresources", "microsoft.network/virtualnetworks", false),
     ] {
-        let answer = azure
-            .query(
-                &format!("{table} | where type =~ '{of}' | project id"),
-                json!({}),
-            )
-            .await;
-        assert_eq!(
-            answer.body["count"].as_u64().map(|n| n > 0),
-            Some(rows),
-            "{table} {of}"
-        );
+        let answer = azure.query(&format!("{table} | where type =~ '{of}' | project id"), json!({})).await;
+        assert_eq!(answer.body["count"].as_u64().map(|n| n > 0), Some(rows), "{table} {of}");
     }
 }
 
@@ -171,10 +96,7 @@ async fn a_subscription_row_tells_its_management_groups() {
     let answer = azure.query_in(query, Some(&[&prod]), json!({})).await;
     let row = &answer.body["data"][0];
     assert_eq!(row["name"], "ml-prod");
-    assert_eq!(
-        row["properties"]["managementGroupAncestorsChain"][1]["name"],
-        "mg-contoso"
-    );
+    assert_eq!(row["properties"]["managementGroupAncestorsChain"][1]["name"], "mg-contoso");
 }
 
 #[tokio::test]
@@ -182,31 +104,22 @@ async fn unreadable_subscriptions_are_dropped_without_a_sign_until_none_is_left(
     let (azure, prod, finance) = demo().await;
     let query = "resources | project id | order by id asc";
     let alone = azure.query_in(query, Some(&[&prod]), json!({})).await;
-    let both = azure
-        .query_in(query, Some(&[&prod, &finance]), json!({}))
-        .await;
+    let both = azure.query_in(query, Some(&[&prod, &finance]), json!({})).await;
     assert_eq!(alone.body, both.body);
     let none = azure.query_in(query, Some(&[&finance]), json!({})).await;
     assert_eq!((none.status, none.code()), (400, "BadRequest"));
     assert_eq!(none.details(), ["NoValidSubscriptionsInQueryRequest"]);
-    let odd = azure
-        .query_in(query, Some(&["not-a-guid"]), json!({}))
-        .await;
+    let odd = azure.query_in(query, Some(&["not-a-guid"]), json!({})).await;
     assert_eq!(odd.details(), ["SubscriptionsContainInvalidGuids"]);
 }
 
 #[tokio::test]
 async fn a_management_group_stands_for_its_subscriptions() {
     let (azure, ..) = demo().await;
-    let query =
-        "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project id";
+    let query = "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project id";
     let body = json!({"query": query, "managementGroups": ["mg-landingzones"]});
-    let answer = azure
-        .post(
-            "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01",
-            &body,
-        )
-        .await;
+    let answer =
+        azure.post("/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01", &body).await;
     assert_eq!(answer.ids().len(), 2);
 }
 
@@ -221,11 +134,7 @@ async fn a_query_that_means_nothing_is_a_bad_request_with_its_reason_in_details(
         ("resources | project name | order by id asc", "InvalidQuery"),
     ] {
         let answer = azure.query(query, json!({})).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (400, "BadRequest"),
-            "{query}"
-        );
+        assert_eq!((answer.status, answer.code()), (400, "BadRequest"), "{query}");
         assert_eq!(answer.details(), ["InvalidQuery", detail], "{query}");
     }
     let sorted_first = "resources | order by id asc | project name";
@@ -236,17 +145,11 @@ async fn a_query_that_means_nothing_is_a_bad_request_with_its_reason_in_details(
 async fn another_media_type_than_json_is_a_server_error() {
     let (azure, ..) = demo().await;
     let authorization = format!("Bearer {}", azure.token);
-    let headers = [
-        ("Authorization", authorization.as_str()),
-        ("Content-Type", "text/plain"),
-    ];
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "text/plain")];
     let path = "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01";
     let body = json!({"query": "resources"}).to_string();
     assert_eq!(azure.send("POST", path, &headers, &body).await.status, 500);
-    let charset = [
-        headers[0],
-        ("Content-Type", "application/json; charset=utf-8"),
-    ];
+    let charset = [headers[0], ("Content-Type", "application/json; charset=utf-8")];
     assert_eq!(azure.send("POST", path, &charset, &body).await.status, 200);
 }
 
@@ -259,16 +162,11 @@ async fn the_docker_bridge_is_unknown_to_resource_graph() {
         }
     }
     let azure = serve(estate, Options::default()).await;
-    let query = "resources | where type =~ 'microsoft.containerservice/managedclusters' | project id, properties";
+    let query =
+        "resources | where type =~ 'microsoft.containerservice/managedclusters' | project id, properties";
     let rows = azure.query(query, json!({})).await.body["data"].clone();
     for row in rows.as_array().expect("there are rows") {
-        assert_eq!(
-            row.pointer("/properties/networkProfile/dockerBridgeCidr"),
-            None::<&Value>
-        );
-        assert!(
-            row.pointer("/properties/networkProfile/serviceCidr")
-                .is_some()
-        );
+        assert_eq!(row.pointer("/properties/networkProfile/dockerBridgeCidr"), None::<&Value>);
+        assert!(row.pointer("/properties/networkProfile/serviceCidr").is_some());
     }
 }

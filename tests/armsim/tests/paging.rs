@@ -16,16 +16,10 @@ async fn following_next_links_collects_everything_exactly_once() {
         "/subscriptions/{prod}/providers/Microsoft.Network/networkSecurityGroups?api-version=2023-09-01"
     );
     for page_size in 1..=expected.len() + 1 {
-        let options = Options {
-            page_size,
-            ..Options::default()
-        };
+        let options = Options { page_size, ..Options::default() };
         let azure = serve(estate.clone(), options).await;
         let items = azure.all(&path).await;
-        let mut ids: Vec<&str> = items
-            .iter()
-            .filter_map(|item| item["id"].as_str())
-            .collect();
+        let mut ids: Vec<&str> = items.iter().filter_map(|item| item["id"].as_str()).collect();
         ids.sort_unstable();
         assert_eq!(ids, expected, "pages of {page_size}");
     }
@@ -35,22 +29,13 @@ async fn following_next_links_collects_everything_exactly_once() {
 async fn a_next_link_is_absolute_and_keeps_the_query() {
     let (estate, _) = company::demo();
     let prod = subscription(&estate, "ml-prod");
-    let options = Options {
-        page_size: 1,
-        ..Options::default()
-    };
+    let options = Options { page_size: 1, ..Options::default() };
     let azure = serve(estate, options).await;
     let path = "providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=atScope()";
     let page = azure.get(&format!("/subscriptions/{prod}/{path}")).await;
-    let link = page.body["nextLink"]
-        .as_str()
-        .expect("there is a second page");
+    let link = page.body["nextLink"].as_str().expect("there is a second page");
     assert!(link.starts_with(azure.server.base_url()), "{link}");
-    for part in [
-        "api-version=2022-04-01",
-        "%24filter=atScope",
-        "%24skipToken=",
-    ] {
+    for part in ["api-version=2022-04-01", "%24filter=atScope", "%24skipToken="] {
         assert!(link.contains(part), "{link} has no {part}");
     }
     assert_eq!(azure.all(link).await.len() + 1, 3);
@@ -60,14 +45,7 @@ async fn a_next_link_is_absolute_and_keeps_the_query() {
 async fn a_page_that_holds_all_has_no_next_link() {
     let estate = company::healthy();
     let prod = subscription(&estate, "ml-prod");
-    let azure = serve(
-        estate,
-        Options {
-            page_size: 2,
-            ..Options::default()
-        },
-    )
-    .await;
+    let azure = serve(estate, Options { page_size: 2, ..Options::default() }).await;
     let path = "providers/Microsoft.MachineLearningServices/workspaces?api-version=2024-10-01";
     let page = azure.get(&format!("/subscriptions/{prod}/{path}")).await;
     assert_eq!((page.ids().len(), page.body.get("nextLink")), (2, None));
@@ -78,21 +56,17 @@ async fn a_token_of_another_list_is_refused() {
     let estate = company::healthy();
     let prod = subscription(&estate, "ml-prod");
     let azure = serve(estate, Options::default()).await;
-    let path = "providers/Microsoft.Network/loadBalancers?api-version=2023-09-01&$skipToken=00000000000000002";
-    assert_eq!(
-        azure
-            .get(&format!("/subscriptions/{prod}/{path}"))
-            .await
-            .status,
-        400
-    );
+    let path =
+        "providers/Microsoft.Network/loadBalancers?api-version=2023-09-01&$skipToken=00000000000000002";
+    assert_eq!(azure.get(&format!("/subscriptions/{prod}/{path}")).await.status, 400);
 }
 
 #[tokio::test]
 async fn resource_graph_pages_by_skip_token_in_order() {
     let (estate, _) = company::demo();
     let azure = serve(estate, Options::default()).await;
-    let query = "resources | where type =~ 'microsoft.network/networkinterfaces' | project id | order by id asc";
+    let query =
+        "resources | where type =~ 'microsoft.network/networkinterfaces' | project id | order by id asc";
     let whole = azure.query(query, json!({"$top": 1000})).await;
     assert_eq!(whole.body.get("$skipToken"), None);
     let mut ids = Vec::new();
@@ -116,9 +90,7 @@ async fn resource_graph_pages_by_skip_token_in_order() {
 async fn without_the_id_resource_graph_cuts_and_says_so_in_a_string() {
     let (estate, _) = company::demo();
     let azure = serve(estate, Options::default()).await;
-    let page = azure
-        .query("resources | project name", json!({"$top": 5}))
-        .await;
+    let page = azure.query("resources | project name", json!({"$top": 5})).await;
     assert_eq!(page.body["resultTruncated"], "true");
     assert_eq!(page.body.get("$skipToken"), None);
     assert_eq!(page.body["count"], 5);
@@ -127,20 +99,8 @@ async fn without_the_id_resource_graph_cuts_and_says_so_in_a_string() {
 #[tokio::test]
 async fn resource_graph_never_gives_more_than_its_page() {
     let (estate, _) = company::demo();
-    let azure = serve(
-        estate,
-        Options {
-            graph_page_size: 4,
-            ..Options::default()
-        },
-    )
-    .await;
-    let page = azure
-        .query(
-            "resources | project id | order by id asc",
-            json!({"$top": 100_000}),
-        )
-        .await;
+    let azure = serve(estate, Options { graph_page_size: 4, ..Options::default() }).await;
+    let page = azure.query("resources | project id | order by id asc", json!({"$top": 100_000})).await;
     assert_eq!(page.body["count"], 4);
     assert!(page.body["$skipToken"].is_string());
 }
@@ -148,19 +108,9 @@ async fn resource_graph_never_gives_more_than_its_page() {
 #[tokio::test]
 async fn an_answer_over_the_cap_is_refused() {
     let (estate, _) = company::demo();
-    let azure = serve(
-        estate,
-        Options {
-            graph_response_cap: 10_000,
-            ..Options::default()
-        },
-    )
-    .await;
+    let azure = serve(estate, Options { graph_response_cap: 10_000, ..Options::default() }).await;
     let query = "resources | where type =~ 'microsoft.network/virtualnetworks' | project id, properties | order by id asc";
     let page = azure.query(query, json!({"$top": 1000})).await;
-    assert_eq!(
-        (page.status, page.details()),
-        (400, vec!["ResponsePayloadTooLarge"])
-    );
+    assert_eq!((page.status, page.details()), (400, vec!["ResponsePayloadTooLarge"]));
     assert_eq!(azure.query(query, json!({"$top": 1})).await.status, 200);
 }

@@ -9,11 +9,8 @@ use std::collections::BTreeMap;
 use support::{Azure, serve, subscription};
 
 const WORKSPACES: &str = "Microsoft.MachineLearningServices/workspaces";
-const CHILDREN: &[(&str, &str)] = &[
-    ("computes", "computes"),
-    ("services", "services"),
-    ("outbound_rules", "outboundRules"),
-];
+const CHILDREN: &[(&str, &str)] =
+    &[("computes", "computes"), ("services", "services"), ("outbound_rules", "outboundRules")];
 
 fn table_query(kind: &Kind) -> Option<String> {
     let types: Vec<String> = kind.types.iter().map(|of| format!("'{of}'")).collect();
@@ -29,34 +26,22 @@ async fn rows(azure: &Azure, kind: &Kind) -> Vec<Value> {
     let Some(query) = table_query(kind) else {
         return Vec::new();
     };
-    let answer = azure
-        .query(
-            &query,
-            json!({"$top": 1000, "authorizationScopeFilter": "AtScopeAboveAndBelow"}),
-        )
-        .await;
+    let answer =
+        azure.query(&query, json!({"$top": 1000, "authorizationScopeFilter": "AtScopeAboveAndBelow"})).await;
     answer.body["data"].as_array().cloned().unwrap_or_default()
 }
 
 /// What a sweep would write down: records, and a gap for each right that is missing.
 async fn capture(azure: &Azure, of: &Estate) -> Estate {
     let mut estate = Estate::new(of.header.clone());
-    let listed = azure
-        .get("/subscriptions?api-version=2022-12-01")
-        .await
-        .ids();
+    let listed = azure.get("/subscriptions?api-version=2022-12-01").await.ids();
     let seen = |id: &str| listed.iter().any(|listed| listed.ends_with(id));
-    estate
-        .header
-        .subscriptions
-        .retain(|subscription| seen(&subscription.id));
+    estate.header.subscriptions.retain(|subscription| seen(&subscription.id));
     for kind in KINDS {
         estate.records.extend(rows(azure, kind).await);
     }
     let mut gap = |kind: &str, scope: &str, reason: &str| {
-        estate
-            .gaps
-            .push(json!({"source": kind, "scope": scope, "reason": reason}));
+        estate.gaps.push(json!({"source": kind, "scope": scope, "reason": reason}));
     };
     let mut read = Vec::new();
     for scope in &listed {
@@ -67,15 +52,8 @@ async fn capture(azure: &Azure, of: &Estate) -> Estate {
         for kind in KINDS {
             match permissions.status {
                 200 if granted.is_null() => gap(kind.name, scope, "partial_rights"),
-                200 if granted["notActions"]
-                    .as_array()
-                    .is_some_and(|n| n.contains(&json!(kind.action))) =>
-                {
-                    let reason = if kind.table.is_some() {
-                        "partial_rights"
-                    } else {
-                        "denied"
-                    };
+                200 if granted["notActions"].as_array().is_some_and(|n| n.contains(&json!(kind.action))) => {
+                    let reason = if kind.table.is_some() { "partial_rights" } else { "denied" };
                     gap(kind.name, scope, reason);
                 }
                 200 => {}
@@ -84,10 +62,7 @@ async fn capture(azure: &Azure, of: &Estate) -> Estate {
         }
         // Kind, the scope of a gap, and the list.
         let mut lists: Vec<(&str, String, String)> = Vec::new();
-        for (kind, of) in [
-            ("deny_assignments", "denyAssignments"),
-            ("role_assignments", "roleAssignments"),
-        ] {
+        for (kind, of) in [("deny_assignments", "denyAssignments"), ("role_assignments", "roleAssignments")] {
             let list = format!("{scope}/providers/Microsoft.Authorization/{of}");
             lists.push((kind, scope.clone(), list));
         }
@@ -121,37 +96,20 @@ async fn capture(azure: &Azure, of: &Estate) -> Estate {
 /// Status and ids of everything that a client would ask for.
 async fn answers(azure: &Azure) -> BTreeMap<String, (u16, Vec<String>)> {
     let mut paths = vec!["/subscriptions".to_owned()];
-    for scope in azure
-        .get("/subscriptions?api-version=2022-12-01")
-        .await
-        .ids()
-    {
+    for scope in azure.get("/subscriptions?api-version=2022-12-01").await.ids() {
         paths.push(format!("{scope}/resourcegroups"));
-        paths.push(format!(
-            "{scope}/providers/Microsoft.Network/locations/westeurope/serviceTags"
-        ));
+        paths.push(format!("{scope}/providers/Microsoft.Network/locations/westeurope/serviceTags"));
         for of in ["roleAssignments", "denyAssignments", "roleDefinitions"] {
             paths.push(format!("{scope}/providers/Microsoft.Authorization/{of}"));
         }
         // Children of resources have no list at the subscription.
-        let types = KINDS
-            .iter()
-            .filter(|kind| kind.table == Some("resources"))
-            .map(|kind| kind.types[0]);
+        let types = KINDS.iter().filter(|kind| kind.table == Some("resources")).map(|kind| kind.types[0]);
         for of in types.filter(|of| of.matches('/').count() == 1) {
             paths.push(format!("{scope}/providers/{of}"));
         }
-        let workspaces = azure
-            .get(&format!(
-                "{scope}/providers/{WORKSPACES}?api-version=2021-04-01"
-            ))
-            .await;
+        let workspaces = azure.get(&format!("{scope}/providers/{WORKSPACES}?api-version=2021-04-01")).await;
         for workspace in workspaces.ids() {
-            paths.extend(
-                CHILDREN
-                    .iter()
-                    .map(|(_, child)| format!("{workspace}/{child}")),
-            );
+            paths.extend(CHILDREN.iter().map(|(_, child)| format!("{workspace}/{child}")));
         }
     }
     let mut found = BTreeMap::new();
@@ -161,24 +119,14 @@ async fn answers(azure: &Azure) -> BTreeMap<String, (u16, Vec<String>)> {
         ids.sort();
         found.insert(path, (answer.status, ids));
     }
-    for scope in azure
-        .get("/subscriptions?api-version=2022-12-01")
-        .await
-        .ids()
-    {
+    for scope in azure.get("/subscriptions?api-version=2022-12-01").await.ids() {
         let path = format!("{scope}/providers/Microsoft.Authorization/permissions");
         let answer = azure.get(&format!("{path}?api-version=2022-04-01")).await;
-        found.insert(
-            path,
-            (answer.status, vec![answer.body["value"].to_string()]),
-        );
+        found.insert(path, (answer.status, vec![answer.body["value"].to_string()]));
     }
     for kind in KINDS {
         let rows = rows(azure, kind).await;
-        let rows = rows
-            .iter()
-            .map(|row| format!("{} {}", row["id"], row["properties"]))
-            .collect();
+        let rows = rows.iter().map(|row| format!("{} {}", row["id"], row["properties"])).collect();
         found.insert(format!("graph {}", kind.name), (200, rows));
     }
     found
@@ -186,20 +134,10 @@ async fn answers(azure: &Azure) -> BTreeMap<String, (u16, Vec<String>)> {
 
 async fn check(name: &str, options: impl Fn(&Estate) -> Options) {
     let (estate, _) = company::demo();
-    let options = Options {
-        page_size: 1000,
-        ..options(&estate)
-    };
+    let options = Options { page_size: 1000, ..options(&estate) };
     let azure = serve(estate.clone(), options).await;
     let captured = capture(&azure, &estate).await;
-    let again = serve(
-        captured,
-        Options {
-            page_size: 1000,
-            ..Options::default()
-        },
-    )
-    .await;
+    let again = serve(captured, Options { page_size: 1000, ..Options::default() }).await;
     let (first, second) = (answers(&azure).await, answers(&again).await);
     for (question, answer) in &first {
         assert_eq!(second.get(question), Some(answer), "{name}: {question}");
@@ -218,20 +156,12 @@ async fn with_full_rights() {
 
 #[tokio::test]
 async fn with_a_denied_subscription() {
-    check("denied", |estate| Options {
-        deny: vec![prod(estate)],
-        ..Options::default()
-    })
-    .await;
+    check("denied", |estate| Options { deny: vec![prod(estate)], ..Options::default() }).await;
 }
 
 #[tokio::test]
 async fn with_a_hidden_subscription() {
-    check("hidden", |estate| Options {
-        hide: vec![prod(estate)],
-        ..Options::default()
-    })
-    .await;
+    check("hidden", |estate| Options { hide: vec![prod(estate)], ..Options::default() }).await;
 }
 
 #[tokio::test]

@@ -71,11 +71,7 @@ impl Role {
                 ],
                 &[],
             ),
-            Self::AcrPull => (
-                "AcrPull",
-                &["Microsoft.ContainerRegistry/registries/pull/read"],
-                &[],
-            ),
+            Self::AcrPull => ("AcrPull", &["Microsoft.ContainerRegistry/registries/pull/read"], &[]),
             Self::DataScientist => (
                 "AzureML Data Scientist",
                 &[
@@ -94,7 +90,8 @@ impl Role {
                 ],
             ),
         };
-        let permission = json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});
+        let permission =
+            json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});
         json!({
             "id": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", self.guid()),
             "name": self.guid(), "type": "Microsoft.Authorization/roleDefinitions",
@@ -130,10 +127,7 @@ pub struct RoleAssignment {
 impl Resource for RoleAssignment {
     fn id(&self) -> String {
         let scope = self.scope.trim_end_matches('/');
-        format!(
-            "{scope}/providers/Microsoft.Authorization/roleAssignments/{}",
-            self.guid
-        )
+        format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{}", self.guid)
     }
 
     fn records(&self) -> Vec<Value> {
@@ -148,9 +142,7 @@ impl Resource for RoleAssignment {
             "createdOn": "2026-02-11T10:20:30.4567890Z", "updatedOn": "2026-02-11T10:20:30.4567890Z",
             "createdBy": null, "updatedBy": null, "delegatedManagedIdentityResourceId": null,
         });
-        vec![
-            json!({"id": self.id(), "name": self.guid, "type": "Microsoft.Authorization/roleAssignments",
-            "properties": properties}),
-        ]
+        vec![json!({"id": self.id(), "name": self.guid, "type": "Microsoft.Authorization/roleAssignments",
+            "properties": properties})]
     }
 }

@@ -15,26 +15,17 @@ impl Block {
     pub fn new(base: [u8; 4], bits: u32) -> Self {
         let bits = bits.min(32);
         let mask = u32::MAX.checked_shl(32 - bits).unwrap_or_default();
-        Self {
-            base: u32::from_be_bytes(base) & mask,
-            bits,
-        }
+        Self { base: u32::from_be_bytes(base) & mask, bits }
     }
 
     /// `10.second.0.0/16`.
     pub const fn wide(second: u8) -> Self {
-        Self {
-            base: (10 << 24) | ((second as u32) << 16),
-            bits: 16,
-        }
+        Self { base: (10 << 24) | ((second as u32) << 16), bits: 16 }
     }
 
     /// The n-th of the prefixes of that length inside.
     pub fn part(self, bits: u32, n: u32) -> Self {
-        Self {
-            base: self.base + (n << (32 - bits)),
-            bits,
-        }
+        Self { base: self.base + (n << (32 - bits)), bits }
     }
 
     /// The n-th quarter.

@@ -55,22 +55,11 @@ impl Aks {
 
     /// The private name of the API server.
     pub fn private_fqdn(&self) -> String {
-        format!(
-            "{}-{}.{}.privatelink.{}.azmk8s.io",
-            self.name,
-            self.short(),
-            self.salt,
-            self.location
-        )
+        format!("{}-{}.{}.privatelink.{}.azmk8s.io", self.name, self.short(), self.salt, self.location)
     }
 
     fn fqdn(&self) -> String {
-        format!(
-            "{}-{}.hcp.{}.azmk8s.io",
-            self.name,
-            self.short(),
-            self.location
-        )
+        format!("{}-{}.hcp.{}.azmk8s.io", self.name, self.short(), self.location)
     }
 
     fn short(&self) -> &str {
@@ -93,10 +82,8 @@ impl Aks {
             network["podCidr"] = json!(pods);
             network["podCidrs"] = json!([pods]);
         }
-        let identity = nodes.id(
-            "Microsoft.ManagedIdentity/userAssignedIdentities",
-            &format!("{}-agentpool", self.name),
-        );
+        let identity =
+            nodes.id("Microsoft.ManagedIdentity/userAssignedIdentities", &format!("{}-agentpool", self.name));
         let mut properties = json!({
             "powerState": {"code": "Running"}, "kubernetesVersion": self.version, "dnsPrefix": self.name,
             "azurePortalFQDN": format!("{}.portal.hcp.{}.azmk8s.io", self.short(), self.location),
@@ -114,13 +101,10 @@ impl Aks {
             properties["fqdn"] = json!(self.fqdn());
         }
         // AKS spells its own type with a capital M.
-        let mut record = tracked(
-            &self.id(),
-            "Microsoft.ContainerService/ManagedClusters",
-            &self.location,
-            properties,
-        );
-        record["identity"] = json!({"type": "SystemAssigned", "principalId": self.principal_id, "tenantId": self.tenant_id});
+        let mut record =
+            tracked(&self.id(), "Microsoft.ContainerService/ManagedClusters", &self.location, properties);
+        record["identity"] =
+            json!({"type": "SystemAssigned", "principalId": self.principal_id, "tenantId": self.tenant_id});
         record["sku"] = json!({"name": "Base", "tier": "Standard"});
         record
     }
@@ -211,21 +195,16 @@ impl Aks {
 impl Resource for Aks {
     /// AKS writes its ids with a small g in `resourcegroups`.
     fn id(&self) -> String {
-        let id = self
-            .scope
-            .id("Microsoft.ContainerService/managedClusters", &self.name);
+        let id = self.scope.id("Microsoft.ContainerService/managedClusters", &self.name);
         id.replacen("/resourceGroups/", "/resourcegroups/", 1)
     }
 
     fn records(&self) -> Vec<Value> {
         let nodes = self.node_group();
-        let nsg = Nsg::new(
-            &nodes,
-            &format!("aks-agentpool-{}-nsg", self.short()),
-            Vec::new(),
-        );
+        let nsg = Nsg::new(&nodes, &format!("aks-agentpool-{}-nsg", self.short()), Vec::new());
         let outbound = self.outbound(&nodes);
-        let public = json!({"publicIPAddress": {"id": outbound.id()}, "privateIPAllocationMethod": "Dynamic"});
+        let public =
+            json!({"publicIPAddress": {"id": outbound.id()}, "privateIPAllocationMethod": "Dynamic"});
         let mut records = vec![
             self.cluster(),
             group_record(&nodes, &self.id()),

@@ -3,8 +3,8 @@
 use super::hub::{Landscape, REGION};
 use super::pattern::{Expected, Flaw, Pattern, Serving};
 use super::{
-    AciService, ArcCluster, Block, ContainerGroup, KubernetesCompute, OnlineEndpoint, OutboundRule,
-    Registry, Resource, Role, Workspace,
+    AciService, ArcCluster, Block, ContainerGroup, KubernetesCompute, OnlineEndpoint, OutboundRule, Registry,
+    Resource, Role, Workspace,
 };
 use crate::Estate;
 use serde_json::json;
@@ -19,12 +19,7 @@ const PROD: &[Plan] = &[
         "telematics-prod",
         30,
         &[Serving::KubernetesV2],
-        &[
-            Flaw::OtherRegion,
-            Flaw::PublicFqdn,
-            Flaw::EndpointElsewhere,
-            Flaw::ReservedRange,
-        ],
+        &[Flaw::OtherRegion, Flaw::PublicFqdn, Flaw::EndpointElsewhere, Flaw::ReservedRange],
     ),
 ];
 
@@ -45,12 +40,7 @@ const DEV: &[Plan] = &[
         "vision-dev",
         50,
         &[Serving::Aci],
-        &[
-            Flaw::AciOtherGroup,
-            Flaw::AciEndpointElsewhere,
-            Flaw::AciRegistryInside,
-            Flaw::AciUndelegated,
-        ],
+        &[Flaw::AciOtherGroup, Flaw::AciEndpointElsewhere, Flaw::AciRegistryInside, Flaw::AciUndelegated],
     ),
 ];
 
@@ -66,31 +56,13 @@ pub fn demo() -> (Estate, Vec<Expected>) {
     let (prod, dev) = (land.subscription("ml-prod"), land.subscription("ml-dev"));
     land.company.denied_subscription("finance-ml");
     for (subscription, plans) in [(&prod, PROD), (&dev, DEV)] {
-        land.grant(
-            &format!("/subscriptions/{subscription}"),
-            Role::Reader,
-            "ml-engineers",
-            "Group",
-        );
+        land.grant(&format!("/subscriptions/{subscription}"), Role::Reader, "ml-engineers", "Group");
         for (name, second, serving, flaws) in plans {
-            let scope = land
-                .company
-                .group(subscription, &format!("rg-{name}"), REGION);
+            let scope = land.company.group(subscription, &format!("rg-{name}"), REGION);
             let name = format!("mlw-{name}");
-            let pattern = Pattern {
-                scope: &scope,
-                name: &name,
-                block: Block::wide(*second),
-                serving,
-                flaws,
-            };
+            let pattern = Pattern { scope: &scope, name: &name, block: Block::wide(*second), serving, flaws };
             let workspace = pattern.build(&mut land, &mut expected);
-            land.grant(
-                &workspace,
-                Role::DataScientist,
-                &format!("scientists-{name}"),
-                "Group",
-            );
+            land.grant(&workspace, Role::DataScientist, &format!("scientists-{name}"), "Group");
             land.company.add(&OutboundRule {
                 workspace,
                 name: "pypi".to_owned(),
@@ -99,10 +71,7 @@ pub fn demo() -> (Estate, Vec<Expected>) {
         }
     }
     sandbox(&mut land, &dev);
-    land.push(deny_assignment(
-        &prod,
-        &land.company.guid("deny assignment"),
-    ));
+    land.push(deny_assignment(&prod, &land.company.guid("deny assignment")));
     expected.sort();
     (land.finish(), expected)
 }
@@ -128,10 +97,7 @@ fn sandbox(land: &mut Landscape, subscription: &str) {
         endpoints: vec![],
         public: true,
     });
-    let arc = land.company.add(&ArcCluster {
-        scope: scope.clone(),
-        name: "arc-plant-stuttgart".to_owned(),
-    });
+    let arc = land.company.add(&ArcCluster { scope: scope.clone(), name: "arc-plant-stuttgart".to_owned() });
     let location = REGION.to_owned();
     land.company.add(&KubernetesCompute {
         workspace: workspace.clone(),
@@ -148,18 +114,11 @@ fn sandbox(land: &mut Landscape, subscription: &str) {
     let group = ContainerGroup {
         scope,
         name: "score-playground-7d1c".to_owned(),
-        image: format!(
-            "{}/azureml/azureml_0f1e2d3c4b5a69788796a5b4c3d2e1f0:latest",
-            registry.login_server()
-        ),
+        image: format!("{}/azureml/azureml_0f1e2d3c4b5a69788796a5b4c3d2e1f0:latest", registry.login_server()),
         address: "20.86.12.34".to_owned(),
         subnet: None,
     };
-    land.company.add(&AciService {
-        workspace,
-        name: "score-playground".to_owned(),
-        group,
-    });
+    land.company.add(&AciService { workspace, name: "score-playground".to_owned(), group });
 }
 
 /// What a managed application's or node group's lock-down leaves behind.

@@ -28,29 +28,20 @@ pub fn generate(size: &Size) -> (Estate, Vec<Expected>) {
     let mut land = Landscape::new("generated.example", size.seed);
     let mut expected = Vec::new();
     let mut dice = Dice(size.seed);
-    let subscriptions: Vec<String> = (0..size.subscriptions.max(1))
-        .map(|n| land.subscription(&format!("ml-{n:02}")))
-        .collect();
+    let subscriptions: Vec<String> =
+        (0..size.subscriptions.max(1)).map(|n| land.subscription(&format!("ml-{n:02}"))).collect();
     for (n, subscription) in (0..size.workspaces).zip(subscriptions.iter().cycle()) {
         if n > 0 && n % SPOKES == 0 {
             land.add_hub();
         }
         let flaw = flaw_of(n, size.workspaces, &mut dice);
         let serving = serving_for(flaw, &mut dice);
-        let scope = land
-            .company
-            .group(subscription, &format!("rg-ws{n:05}"), REGION);
+        let scope = land.company.group(subscription, &format!("rg-ws{n:05}"), REGION);
         // Beyond the last block the plan starts anew: such spokes hang on another hub.
         let block = Block::new([10, 0, 0, 0], 8).part(22, n % BLOCKS);
         let (name, flaws) = (format!("mlw-ws{n:05}"), flaw.as_slice());
-        Pattern {
-            scope: &scope,
-            name: &name,
-            block,
-            serving: &[serving],
-            flaws,
-        }
-        .build(&mut land, &mut expected);
+        Pattern { scope: &scope, name: &name, block, serving: &[serving], flaws }
+            .build(&mut land, &mut expected);
     }
     expected.sort();
     (land.finish(), expected)
@@ -70,12 +61,7 @@ fn serving_for(flaw: Option<Flaw>, dice: &mut Dice) -> Serving {
         Some(flaw) if flaw.is_of_aci() => Serving::Aci,
         Some(Flaw::DockerBridge) => Serving::AksV1Created,
         Some(_) => dice.pick(&[Serving::AksV1, Serving::KubernetesV2]),
-        None => dice.pick(&[
-            Serving::AksV1,
-            Serving::KubernetesV2,
-            Serving::KubernetesV2,
-            Serving::Aci,
-        ]),
+        None => dice.pick(&[Serving::AksV1, Serving::KubernetesV2, Serving::KubernetesV2, Serving::Aci]),
     }
 }
 

@@ -21,34 +21,17 @@ pub fn healthy() -> Estate {
     let mut land = Landscape::new("contoso.example", 0);
     let (prod, dev) = (land.subscription("ml-prod"), land.subscription("ml-dev"));
     let workspaces = [
-        (
-            &prod,
-            "churn",
-            10,
-            &[Serving::AksV1, Serving::AksV1Created][..],
-        ),
+        (&prod, "churn", 10, &[Serving::AksV1, Serving::AksV1Created][..]),
         (&prod, "fraud", 20, &[Serving::KubernetesV2][..]),
         (&dev, "vision", 30, &[Serving::Aci][..]),
     ];
     let mut none = Vec::new();
     for (subscription, name, second, serving) in workspaces {
-        let scope = land
-            .company
-            .group(subscription, &format!("rg-ml-{name}"), REGION);
+        let scope = land.company.group(subscription, &format!("rg-ml-{name}"), REGION);
         let name = format!("mlw-{name}");
-        let pattern = Pattern {
-            scope: &scope,
-            name: &name,
-            block: Block::wide(second),
-            serving,
-            flaws: &[],
-        };
+        let pattern = Pattern { scope: &scope, name: &name, block: Block::wide(second), serving, flaws: &[] };
         let workspace = pattern.build(&mut land, &mut none);
-        land.company.add(&OutboundRule {
-            workspace,
-            name: "pypi".to_owned(),
-            fqdn: "pypi.org".to_owned(),
-        });
+        land.company.add(&OutboundRule { workspace, name: "pypi".to_owned(), fqdn: "pypi.org".to_owned() });
     }
     land.finish()
 }

@@ -3,8 +3,8 @@
 
 use super::network::{NatGateway, PublicIp, RouteTable, Subnet, Vnet};
 use super::{
-    Block, Company, DnsZone, Nsg, PrivateEndpoint, Resource, Role, RoleAssignment, Rule, Scope,
-    definitions, service_tags,
+    Block, Company, DnsZone, Nsg, PrivateEndpoint, Resource, Role, RoleAssignment, Rule, Scope, definitions,
+    service_tags,
 };
 use crate::Estate;
 use serde_json::Value;
@@ -33,22 +33,12 @@ struct Hub {
 impl Landscape {
     pub(super) fn new(domain: &str, seed: u64) -> Self {
         let mut company = Company::new(domain, seed);
-        let platform = [
-            ("mg-connectivity", "Connectivity"),
-            ("mg-contoso", "Contoso"),
-        ];
+        let platform = [("mg-connectivity", "Connectivity"), ("mg-contoso", "Contoso")];
         let subscription = company.subscription("connectivity", &platform);
         let connectivity = company.group(&subscription, "rg-connectivity-we", REGION);
-        definitions()
-            .into_iter()
-            .for_each(|definition| company.push(definition));
+        definitions().into_iter().for_each(|definition| company.push(definition));
         company.push(service_tags(&subscription));
-        let mut land = Self {
-            company,
-            connectivity,
-            hubs: Vec::new(),
-            linked: Vec::new(),
-        };
+        let mut land = Self { company, connectivity, hubs: Vec::new(), linked: Vec::new() };
         land.grant("/", Role::Reader, "auditors", "Group");
         let group = "/providers/Microsoft.Management/managementGroups/mg-contoso";
         land.grant(group, Role::Owner, "platform-admins", "Group");
@@ -58,13 +48,7 @@ impl Landscape {
 
     /// A subscription for machine learning.
     pub(super) fn subscription(&mut self, name: &str) -> String {
-        self.company.subscription(
-            name,
-            &[
-                ("mg-landingzones", "Landing zones"),
-                ("mg-contoso", "Contoso"),
-            ],
-        )
+        self.company.subscription(name, &[("mg-landingzones", "Landing zones"), ("mg-contoso", "Contoso")])
     }
 
     /// Another hub network; spokes are peered with the latest.
@@ -75,12 +59,7 @@ impl Landscape {
         let rules = vec![allow, Rule::deny_in("deny-internet", 4000, "Internet")];
         let nsg = Nsg::new(scope, &format!("nsg-{name}-pe"), rules);
         let route = |name: &str, prefix: &str, hop: &str| {
-            (
-                name.to_owned(),
-                prefix.to_owned(),
-                hop.to_owned(),
-                String::new(),
-            )
+            (name.to_owned(), prefix.to_owned(), hop.to_owned(), String::new())
         };
         let routes = RouteTable {
             scope: scope.clone(),
@@ -98,11 +77,7 @@ impl Landscape {
             address: format!("20.86.100.{}", self.hubs.len() + 1),
             used_by: None,
         };
-        let nat = NatGateway {
-            scope: scope.clone(),
-            name: format!("nat-{name}"),
-            public_ip: address.id(),
-        };
+        let nat = NatGateway { scope: scope.clone(), name: format!("nat-{name}"), public_ip: address.id() };
         let mut vnet = Vnet::new(scope, &name, HUB);
         vnet.subnets = vec![
             Subnet::new("AzureFirewallSubnet", HUB.part(26, 0)),
@@ -112,20 +87,14 @@ impl Landscape {
                 nat_gateway: Some(nat.id()),
                 ..Subnet::new("snet-dns", HUB.part(24, 1))
             },
-            Subnet {
-                nsg: Some(nsg.id()),
-                ..Subnet::new("snet-pe", HUB.quarter(ENDPOINTS))
-            },
+            Subnet { nsg: Some(nsg.id()), ..Subnet::new("snet-pe", HUB.quarter(ENDPOINTS)) },
         ];
         self.company.add(&nsg);
         self.company.add(&routes);
         self.company.add(&address);
         self.company.add(&nat);
         self.linked.push(vnet.id());
-        self.hubs.push(Hub {
-            vnet,
-            next_address: 4,
-        });
+        self.hubs.push(Hub { vnet, next_address: 4 });
     }
 
     /// The latest hub's network, to be peered with.
@@ -141,30 +110,17 @@ impl Landscape {
         let (subnet, address) = match self.hubs.last_mut() {
             Some(hub) => {
                 hub.next_address += 1;
-                (
-                    hub.vnet.subnet_id("snet-pe"),
-                    HUB.quarter(ENDPOINTS).address(hub.next_address),
-                )
+                (hub.vnet.subnet_id("snet-pe"), HUB.quarter(ENDPOINTS).address(hub.next_address))
             }
             None => Default::default(),
         };
-        endpoint(
-            &self.connectivity,
-            REGION,
-            name,
-            target,
-            group,
-            subnet,
-            address,
-        )
+        endpoint(&self.connectivity, REGION, name, target, group, subnet, address)
     }
 
     /// Assigns a role to the principal of that name.
     pub(super) fn grant(&mut self, scope: &str, role: Role, principal: &str, principal_type: &str) {
         let assignment = RoleAssignment {
-            guid: self
-                .company
-                .guid(&format!("assignment {principal} {} {scope}", role.guid())),
+            guid: self.company.guid(&format!("assignment {principal} {} {scope}", role.guid())),
             scope: scope.to_owned(),
             asked: self.connectivity.subscription.clone(),
             role,
@@ -179,17 +135,11 @@ impl Landscape {
         for hub in &self.hubs {
             self.company.add(&hub.vnet);
         }
-        for name in [
-            "privatelink.api.azureml.ms",
-            "privatelink.notebooks.azure.net",
-            "privatelink.azurecr.io",
-        ] {
+        for name in
+            ["privatelink.api.azureml.ms", "privatelink.notebooks.azure.net", "privatelink.azurecr.io"]
+        {
             let networks = self.linked.clone();
-            self.company.add(&DnsZone {
-                scope: self.connectivity.clone(),
-                name: name.to_owned(),
-                networks,
-            });
+            self.company.add(&DnsZone { scope: self.connectivity.clone(), name: name.to_owned(), networks });
         }
         self.company.finish()
     }

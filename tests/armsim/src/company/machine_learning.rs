@@ -39,16 +39,9 @@ impl Resource for Workspace {
     }
 
     fn records(&self) -> Vec<Value> {
-        let plain: String = self
-            .name
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
-        let connections: Vec<Value> = self
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.connection(WORKSPACES))
-            .collect();
+        let plain: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let connections: Vec<Value> =
+            self.endpoints.iter().map(|endpoint| endpoint.connection(WORKSPACES)).collect();
         let public = if self.public { "Enabled" } else { "Disabled" };
         let region = &self.scope.location;
         let properties = json!({
@@ -68,7 +61,8 @@ impl Resource for Workspace {
         let mut record = tracked(&self.id(), WORKSPACES, region, properties);
         record["kind"] = json!("Default");
         record["sku"] = json!({"name": "Basic", "tier": "Basic"});
-        record["identity"] = json!({"type": "SystemAssigned", "principalId": self.principal_id, "tenantId": self.tenant_id});
+        record["identity"] =
+            json!({"type": "SystemAssigned", "principalId": self.principal_id, "tenantId": self.tenant_id});
         let mut records = vec![record];
         records.extend(self.endpoints.iter().flat_map(Resource::records));
         records
@@ -131,14 +125,7 @@ impl Resource for AksCompute {
             "loadBalancerType": if self.scoring_ip.is_some() { "InternalLoadBalancer" } else { "PublicIp" },
             "loadBalancerSubnet": self.scoring_ip.as_ref().map(|_| &self.subnet_name),
         });
-        vec![compute(
-            self,
-            "AKS",
-            &self.location,
-            &self.cluster,
-            self.created_with.is_none(),
-            &inner,
-        )]
+        vec![compute(self, "AKS", &self.location, &self.cluster, self.created_with.is_none(), &inner)]
     }
 }
 
@@ -167,14 +154,7 @@ impl Resource for KubernetesCompute {
             "instanceTypes": {"defaultinstancetype": {"nodeSelector": null, "resources": {
                 "requests": {"cpu": "1", "memory": "4Gi"}, "limits": {"cpu": "1", "memory": "4Gi"}}}},
         });
-        vec![compute(
-            self,
-            "Kubernetes",
-            &self.location,
-            &self.cluster,
-            true,
-            &inner,
-        )]
+        vec![compute(self, "Kubernetes", &self.location, &self.cluster, true, &inner)]
     }
 }
 
@@ -191,12 +171,7 @@ fn compute(
         "createdOn": "2026-03-02T09:30:00.0000000+00:00", "modifiedOn": "2026-03-02T09:30:00.0000000+00:00",
         "resourceId": cluster, "isAttachedCompute": attached, "provisioningErrors": null, "properties": inner,
     });
-    let mut record = tracked(
-        &of.id(),
-        &format!("{WORKSPACES}/computes"),
-        location,
-        properties,
-    );
+    let mut record = tracked(&of.id(), &format!("{WORKSPACES}/computes"), location, properties);
     record["tags"] = Value::Null;
     record
 }
@@ -230,12 +205,7 @@ impl Resource for OnlineEndpoint {
         let mut endpoint = tracked(&self.id(), &of, &self.location, endpoint);
         endpoint["kind"] = json!("Managed");
         let blue = format!("{}/deployments/blue", self.id());
-        let mut deployment = tracked(
-            &blue,
-            &format!("{of}/deployments"),
-            &self.location,
-            deployment,
-        );
+        let mut deployment = tracked(&blue, &format!("{of}/deployments"), &self.location, deployment);
         deployment["kind"] = json!("Managed");
         deployment["sku"] = json!({"name": "Default", "capacity": 1});
         vec![endpoint, deployment]
@@ -259,9 +229,7 @@ impl Resource for OutboundRule {
     }
 
     fn records(&self) -> Vec<Value> {
-        vec![
-            json!({"id": self.id(), "name": self.name, "type": "workspace/outboundRules",
-            "properties": {"type": "FQDN", "destination": self.fqdn, "status": "Active", "category": "UserDefined"}}),
-        ]
+        vec![json!({"id": self.id(), "name": self.name, "type": "workspace/outboundRules",
+            "properties": {"type": "FQDN", "destination": self.fqdn, "status": "Active", "category": "UserDefined"}})]
     }
 }

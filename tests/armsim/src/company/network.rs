@@ -27,11 +27,7 @@ pub struct Subnet {
 impl Subnet {
     /// A subnet with nothing attached.
     pub fn new(name: &str, prefix: impl ToString) -> Self {
-        Self {
-            name: name.to_owned(),
-            prefix: prefix.to_string(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), prefix: prefix.to_string(), ..Self::default() }
     }
 
     fn record(&self, vnet: &str) -> Value {
@@ -54,13 +50,8 @@ impl Subnet {
             let subnet = format!("{vnet}/subnets/{}", self.name);
             let actions = json!({"serviceName": service,
                 "actions": ["Microsoft.Network/virtualNetworks/subnets/action"]});
-            properties["delegations"] = json!([child(
-                &subnet,
-                "delegations",
-                "delegation",
-                &format!("{of}/delegations"),
-                actions
-            )]);
+            properties["delegations"] =
+                json!([child(&subnet, "delegations", "delegation", &format!("{of}/delegations"), actions)]);
         }
         properties["serviceEndpoints"] = self
             .service_endpoints
@@ -111,35 +102,22 @@ impl Vnet {
     /// Peers two networks; with `connected` false the other side was taken away, so that this side
     /// shows as disconnected.
     pub fn peer(&mut self, other: &mut Vnet, connected: bool) {
-        self.peerings.push((
-            other.id(),
-            other.prefixes.first().cloned().unwrap_or_default(),
-            connected,
-        ));
+        self.peerings.push((other.id(), other.prefixes.first().cloned().unwrap_or_default(), connected));
         if connected {
-            other.peerings.push((
-                self.id(),
-                self.prefixes.first().cloned().unwrap_or_default(),
-                true,
-            ));
+            other.peerings.push((self.id(), self.prefixes.first().cloned().unwrap_or_default(), true));
         }
     }
 }
 
 impl Resource for Vnet {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Network/virtualNetworks", &self.name)
+        self.scope.id("Microsoft.Network/virtualNetworks", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
         let of = "Microsoft.Network/virtualNetworks";
         let id = self.id();
-        let subnets: Vec<Value> = self
-            .subnets
-            .iter()
-            .map(|subnet| subnet.record(&id))
-            .collect();
+        let subnets: Vec<Value> = self.subnets.iter().map(|subnet| subnet.record(&id)).collect();
         let peerings = self.peerings.iter().map(|(remote, prefix, connected)| {
             let name = format!("peer-{}", remote.rsplit('/').next().unwrap_or_default());
             let (state, sync) = if *connected { ("Connected", "FullyInSync") } else { ("Disconnected", "RemoteNotInSync") };
@@ -192,31 +170,17 @@ impl Rule {
 
     /// Allows TCP from inside out.
     pub fn allow_out(name: &str, priority: u32, destination: &str, ports: &[&str]) -> Self {
-        Self::new(
-            name,
-            priority,
-            false,
-            true,
-            "VirtualNetwork",
-            destination,
-            ports,
-        )
+        Self::new(name, priority, false, true, "VirtualNetwork", destination, ports)
     }
 
     /// Denies everything from a source.
     pub fn deny_in(name: &str, priority: u32, source: &str) -> Self {
-        Self {
-            protocol: "*".to_owned(),
-            ..Self::new(name, priority, true, false, source, "*", &["*"])
-        }
+        Self { protocol: "*".to_owned(), ..Self::new(name, priority, true, false, source, "*", &["*"]) }
     }
 
     /// Denies everything to a destination.
     pub fn deny_out(name: &str, priority: u32, destination: &str) -> Self {
-        Self {
-            protocol: "*".to_owned(),
-            ..Self::new(name, priority, false, false, "*", destination, &["*"])
-        }
+        Self { protocol: "*".to_owned(), ..Self::new(name, priority, false, false, "*", destination, &["*"]) }
     }
 
     fn new(
@@ -254,13 +218,7 @@ impl Rule {
             [one] => properties["destinationPortRange"] = json!(one),
             more => properties["destinationPortRanges"] = json!(more),
         }
-        child(
-            nsg,
-            list,
-            &self.name,
-            &format!("Microsoft.Network/networkSecurityGroups/{list}"),
-            properties,
-        )
+        child(nsg, list, &self.name, &format!("Microsoft.Network/networkSecurityGroups/{list}"), properties)
     }
 }
 
@@ -280,72 +238,32 @@ pub struct Nsg {
 impl Nsg {
     /// A group in the scope's region.
     pub fn new(scope: &Scope, name: &str, rules: Vec<Rule>) -> Self {
-        Self {
-            scope: scope.clone(),
-            name: name.to_owned(),
-            location: scope.location.clone(),
-            rules,
-        }
+        Self { scope: scope.clone(), name: name.to_owned(), location: scope.location.clone(), rules }
     }
 }
 
 impl Resource for Nsg {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Network/networkSecurityGroups", &self.name)
+        self.scope.id("Microsoft.Network/networkSecurityGroups", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
         let id = self.id();
         let default = |name: &str, priority, inbound, allow, source: &str, destination: &str| {
             let rule = Rule::new(name, priority, inbound, allow, source, destination, &["*"]);
-            Rule {
-                protocol: "*".to_owned(),
-                ..rule
-            }
-            .record(&id, "defaultSecurityRules")
+            Rule { protocol: "*".to_owned(), ..rule }.record(&id, "defaultSecurityRules")
         };
         let defaults = [
-            default(
-                "AllowVnetInBound",
-                65000,
-                true,
-                true,
-                "VirtualNetwork",
-                "VirtualNetwork",
-            ),
-            default(
-                "AllowAzureLoadBalancerInBound",
-                65001,
-                true,
-                true,
-                "AzureLoadBalancer",
-                "*",
-            ),
+            default("AllowVnetInBound", 65000, true, true, "VirtualNetwork", "VirtualNetwork"),
+            default("AllowAzureLoadBalancerInBound", 65001, true, true, "AzureLoadBalancer", "*"),
             default("DenyAllInBound", 65500, true, false, "*", "*"),
-            default(
-                "AllowVnetOutBound",
-                65000,
-                false,
-                true,
-                "VirtualNetwork",
-                "VirtualNetwork",
-            ),
+            default("AllowVnetOutBound", 65000, false, true, "VirtualNetwork", "VirtualNetwork"),
             default("AllowInternetOutBound", 65001, false, true, "*", "Internet"),
             default("DenyAllOutBound", 65500, false, false, "*", "*"),
         ];
-        let rules: Vec<Value> = self
-            .rules
-            .iter()
-            .map(|rule| rule.record(&id, "securityRules"))
-            .collect();
+        let rules: Vec<Value> = self.rules.iter().map(|rule| rule.record(&id, "securityRules")).collect();
         let properties = json!({"securityRules": rules, "defaultSecurityRules": defaults});
-        vec![tracked(
-            &id,
-            "Microsoft.Network/networkSecurityGroups",
-            &self.location,
-            properties,
-        )]
+        vec![tracked(&id, "Microsoft.Network/networkSecurityGroups", &self.location, properties)]
     }
 }
 
@@ -375,22 +293,10 @@ impl Resource for RouteTable {
             if !address.is_empty() {
                 properties["nextHopIpAddress"] = json!(address);
             }
-            child(
-                &id,
-                "routes",
-                name,
-                "Microsoft.Network/routeTables/routes",
-                properties,
-            )
+            child(&id, "routes", name, "Microsoft.Network/routeTables/routes", properties)
         });
-        let properties =
-            json!({"disableBgpRoutePropagation": false, "routes": routes.collect::<Vec<_>>()});
-        vec![tracked(
-            &id,
-            "Microsoft.Network/routeTables",
-            &self.location,
-            properties,
-        )]
+        let properties = json!({"disableBgpRoutePropagation": false, "routes": routes.collect::<Vec<_>>()});
+        vec![tracked(&id, "Microsoft.Network/routeTables", &self.location, properties)]
     }
 }
 
@@ -411,14 +317,9 @@ impl Resource for NatGateway {
     }
 
     fn records(&self) -> Vec<Value> {
-        let properties =
-            json!({"idleTimeoutInMinutes": 4, "publicIpAddresses": [{"id": self.public_ip}]});
-        let mut record = tracked(
-            &self.id(),
-            "Microsoft.Network/natGateways",
-            &self.scope.location,
-            properties,
-        );
+        let properties = json!({"idleTimeoutInMinutes": 4, "publicIpAddresses": [{"id": self.public_ip}]});
+        let mut record =
+            tracked(&self.id(), "Microsoft.Network/natGateways", &self.scope.location, properties);
         record["sku"] = json!({"name": "Standard", "tier": "Regional"});
         vec![record]
     }
@@ -441,8 +342,7 @@ pub struct PublicIp {
 
 impl Resource for PublicIp {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Network/publicIPAddresses", &self.name)
+        self.scope.id("Microsoft.Network/publicIPAddresses", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
@@ -453,12 +353,8 @@ impl Resource for PublicIp {
         if let Some(id) = &self.used_by {
             properties["ipConfiguration"] = json!({ "id": id });
         }
-        let mut record = tracked(
-            &self.id(),
-            "Microsoft.Network/publicIPAddresses",
-            &self.location,
-            properties,
-        );
+        let mut record =
+            tracked(&self.id(), "Microsoft.Network/publicIPAddresses", &self.location, properties);
         record["sku"] = json!({"name": "Standard", "tier": "Regional"});
         vec![record]
     }
@@ -470,39 +366,22 @@ pub(super) fn refer_back(records: &mut [Value]) {
     let mut subnets_of: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut held_by: BTreeMap<String, [Vec<Value>; 2]> = BTreeMap::new();
     for record in records.iter() {
-        for subnet in record
-            .pointer("/properties/subnets")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for subnet in record.pointer("/properties/subnets").and_then(Value::as_array).into_iter().flatten() {
             for key in ["networkSecurityGroup", "routeTable", "natGateway"] {
-                if let Some(id) = subnet
-                    .pointer(&format!("/properties/{key}/id"))
-                    .and_then(Value::as_str)
-                {
-                    subnets_of
-                        .entry(id.to_lowercase())
-                        .or_default()
-                        .push(json!({"id": subnet["id"]}));
+                if let Some(id) = subnet.pointer(&format!("/properties/{key}/id")).and_then(Value::as_str) {
+                    subnets_of.entry(id.to_lowercase()).or_default().push(json!({"id": subnet["id"]}));
                 }
             }
         }
-        let subnet_of = |value: &Value, path: &str| {
-            value
-                .pointer(path)
-                .and_then(Value::as_str)
-                .map(str::to_lowercase)
-        };
+        let subnet_of =
+            |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_lowercase);
         if record["type"] == "Microsoft.Network/privateEndpoints"
             && let Some(subnet) = subnet_of(record, "/properties/subnet/id")
         {
             held_by.entry(subnet).or_default()[0].push(json!({"id": record["id"]}));
         }
         for key in ["ipConfigurations", "frontendIPConfigurations"] {
-            let configurations = record
-                .pointer(&format!("/properties/{key}"))
-                .and_then(Value::as_array);
+            let configurations = record.pointer(&format!("/properties/{key}")).and_then(Value::as_array);
             for configuration in configurations.into_iter().flatten() {
                 if let Some(subnet) = subnet_of(configuration, "/properties/subnet/id") {
                     held_by.entry(subnet).or_default()[1].push(json!({"id": configuration["id"]}));
@@ -518,17 +397,10 @@ pub(super) fn refer_back(records: &mut [Value]) {
         if record["type"] != "Microsoft.Network/virtualNetworks" {
             continue;
         }
-        for subnet in record["properties"]["subnets"]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-        {
+        for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
             let id = subnet["id"].as_str().unwrap_or_default().to_lowercase();
             if let Some([endpoints, configurations]) = held_by.remove(&id) {
-                for (key, ids) in [
-                    ("privateEndpoints", endpoints),
-                    ("ipConfigurations", configurations),
-                ] {
+                for (key, ids) in [("privateEndpoints", endpoints), ("ipConfigurations", configurations)] {
                     if !ids.is_empty() {
                         subnet["properties"][key] = json!(ids);
                     }

@@ -147,30 +147,17 @@ impl Pattern<'_> {
     /// Puts everything into the landscape; what is violated goes to `expected`. Returns the
     /// workspace's id.
     pub(super) fn build(&self, land: &mut Landscape, expected: &mut Vec<Expected>) -> String {
-        let location = if self.has(Flaw::OtherRegion) {
-            "northeurope"
-        } else {
-            REGION
-        };
+        let location = if self.has(Flaw::OtherRegion) { "northeurope" } else { REGION };
         let mut vnet = self.network(land, location);
         let workspace = Workspace::id_of(self.scope, self.name);
         let v2_only = self.serves(Serving::KubernetesV2);
-        let in_hub =
-            v2_only || self.has(Flaw::EndpointElsewhere) || self.has(Flaw::AciEndpointElsewhere);
+        let in_hub = v2_only || self.has(Flaw::EndpointElsewhere) || self.has(Flaw::AciEndpointElsewhere);
         let name = format!("pe-{}", self.name);
         let endpoint = if in_hub {
             land.endpoint(&name, &workspace, "amlworkspace")
         } else {
             let (subnet, address) = (vnet.subnet_id("snet-pe"), self.endpoints().address(4));
-            endpoint(
-                self.scope,
-                location,
-                &name,
-                &workspace,
-                "amlworkspace",
-                subnet,
-                address,
-            )
+            endpoint(self.scope, location, &name, &workspace, "amlworkspace", subnet, address)
         };
         land.peer(&mut vnet, !(v2_only && self.has(Flaw::EndpointElsewhere)));
         let registry = self.registry(land, &vnet, location);
@@ -190,12 +177,7 @@ impl Pattern<'_> {
                 cluster => self.cluster(land, &vnet, *cluster, location, &workspace, expected),
             }
         }
-        land.grant(
-            &self.scope.group_id(),
-            Role::Contributor,
-            &format!("team-{}", self.name),
-            "Group",
-        );
+        land.grant(&self.scope.group_id(), Role::Contributor, &format!("team-{}", self.name), "Group");
         land.company.add(&vnet);
         workspace
     }
@@ -211,38 +193,22 @@ impl Pattern<'_> {
         location.clone_into(&mut nsg.location);
         let mut vnet = Vnet::new(&scope, &format!("vnet-{}", self.name), self.block);
         location.clone_into(&mut vnet.location);
-        let open = Subnet {
-            nsg: Some(nsg.id()),
-            ..Subnet::default()
-        };
+        let open = Subnet { nsg: Some(nsg.id()), ..Subnet::default() };
         let subnet = |name: &str, prefix: Block, delegated: bool| Subnet {
             name: name.to_owned(),
             prefix: prefix.to_string(),
             delegated_to: delegated.then(|| ACI.to_owned()),
             ..open.clone()
         };
-        vnet.subnets
-            .push(subnet("snet-pe", self.endpoints(), false));
+        vnet.subnets.push(subnet("snet-pe", self.endpoints(), false));
         if self.serves(Serving::AksV1) || self.serves(Serving::KubernetesV2) {
-            vnet.subnets.push(subnet(
-                "snet-aks",
-                self.block.quarter(1),
-                self.has(Flaw::DelegatedNodes),
-            ));
+            vnet.subnets.push(subnet("snet-aks", self.block.quarter(1), self.has(Flaw::DelegatedNodes)));
         }
         if self.serves(Serving::Aci) {
-            vnet.subnets.push(subnet(
-                "snet-aci",
-                self.block.quarter(2),
-                !self.has(Flaw::AciUndelegated),
-            ));
+            vnet.subnets.push(subnet("snet-aci", self.block.quarter(2), !self.has(Flaw::AciUndelegated)));
         }
         if self.serves(Serving::AksV1Created) {
-            vnet.subnets.push(subnet(
-                "snet-aks-created",
-                self.block.quarter(3),
-                self.delegates_created(),
-            ));
+            vnet.subnets.push(subnet("snet-aks-created", self.block.quarter(3), self.delegates_created()));
         }
         land.company.add(&nsg);
         vnet
@@ -259,11 +225,7 @@ impl Pattern<'_> {
     }
 
     fn registry(&self, land: &mut Landscape, vnet: &Vnet, location: &str) -> Registry {
-        let plain: String = self
-            .name
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+        let plain: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("cr{plain}");
         let id = Registry::id_of(self.scope, &name);
         let mut endpoints = vec![land.endpoint(&format!("pe-{name}"), &id, "registry")];
@@ -279,12 +241,7 @@ impl Pattern<'_> {
                 address,
             ));
         }
-        let registry = Registry {
-            scope: self.scope.clone(),
-            name,
-            endpoints,
-            public: true,
-        };
+        let registry = Registry { scope: self.scope.clone(), name, endpoints, public: true };
         land.company.add(&registry);
         registry
     }
@@ -301,11 +258,8 @@ impl Pattern<'_> {
         let created = serving == Serving::AksV1Created;
         let main = self.main() == Some(serving);
         let flawed = |flaw: Flaw| self.has(flaw) && main;
-        let (suffix, subnet_name, part) = if created {
-            ("-created", "snet-aks-created", 3)
-        } else {
-            ("", "snet-aks", 1)
-        };
+        let (suffix, subnet_name, part) =
+            if created { ("-created", "snet-aks-created", 3) } else { ("", "snet-aks", 1) };
         let name = format!("aks-{}{suffix}", self.name);
         let nodes = self.block.quarter(part);
         let (mut services, mut dns) = (SERVICES.to_owned(), DNS.to_owned());
@@ -340,18 +294,8 @@ impl Pattern<'_> {
             salt,
         };
         let id = land.company.add(&cluster);
-        land.grant(
-            &vnet.scope.group_id(),
-            Role::NetworkContributor,
-            &name,
-            "ServicePrincipal",
-        );
-        land.grant(
-            &self.scope.group_id(),
-            Role::AcrPull,
-            &format!("{name}-agentpool"),
-            "ServicePrincipal",
-        );
+        land.grant(&vnet.scope.group_id(), Role::NetworkContributor, &name, "ServicePrincipal");
+        land.grant(&self.scope.group_id(), Role::AcrPull, &format!("{name}-agentpool"), "ServicePrincipal");
         let compute = self.attach(land, vnet, serving, &cluster, workspace);
         for flaw in self.flaws.iter().filter(|flaw| !flaw.is_of_aci()) {
             let here = match flaw {
@@ -422,20 +366,12 @@ impl Pattern<'_> {
         let group = ContainerGroup {
             scope: self.scope.clone(),
             name: format!("{service}-{}", salt.get(..8).unwrap_or_default()),
-            image: format!(
-                "{}/azureml/azureml_{}:latest",
-                registry.login_server(),
-                salt.replace('-', "")
-            ),
+            image: format!("{}/azureml/azureml_{}:latest", registry.login_server(), salt.replace('-', "")),
             address: self.block.quarter(2).address(4),
             subnet: Some(vnet.subnet_id("snet-aci")),
         };
         let group_id = group.id();
-        let id = land.company.add(&AciService {
-            workspace: workspace.to_owned(),
-            name: service,
-            group,
-        });
+        let id = land.company.add(&AciService { workspace: workspace.to_owned(), name: service, group });
         for flaw in self.flaws.iter().filter(|flaw| flaw.is_of_aci()) {
             expected.push(violation(*flaw, workspace, &group_id, &id));
         }
@@ -453,9 +389,7 @@ fn violation(flaw: Flaw, workspace: &str, resource: &str, attached_as: &str) -> 
 
 /// Two hexadecimal digits of a guid, as a number.
 fn u8_of(guid: &str, at: usize) -> u8 {
-    guid.get(at..at + 2)
-        .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        .unwrap_or_default()
+    guid.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
 /// What a subnet that serves models lets through: scoring from the network, and what Azure Machine
@@ -477,12 +411,7 @@ fn scoring_rules() -> Vec<Rule> {
         ("cloud", "AzureCloud.WestEurope"),
     ];
     for (priority, (name, tag)) in (300..).step_by(10).zip(required) {
-        rules.push(Rule::allow_out(
-            &format!("allow-{name}"),
-            priority,
-            tag,
-            &["443"],
-        ));
+        rules.push(Rule::allow_out(&format!("allow-{name}"), priority, tag, &["443"]));
     }
     rules
 }

@@ -28,18 +28,11 @@ pub struct PrivateEndpoint {
 
 impl PrivateEndpoint {
     fn nic_id(&self) -> String {
-        self.scope.id(
-            "Microsoft.Network/networkInterfaces",
-            &format!("{}-nic", self.name),
-        )
+        self.scope.id("Microsoft.Network/networkInterfaces", &format!("{}-nic", self.name))
     }
 
     fn state(&self) -> Value {
-        let description = if self.status == "Approved" {
-            "Auto-Approved"
-        } else {
-            ""
-        };
+        let description = if self.status == "Approved" { "Auto-Approved" } else { "" };
         json!({"status": self.status, "description": description, "actionsRequired": "None"})
     }
 
@@ -52,13 +45,8 @@ impl PrivateEndpoint {
         }
         let properties =
             json!({"privateEndpoint": endpoint, "privateLinkServiceConnectionState": self.state()});
-        let mut connection = child(
-            &self.target,
-            list,
-            &self.name,
-            &format!("{target_type}/{list}"),
-            properties,
-        );
+        let mut connection =
+            child(&self.target, list, &self.name, &format!("{target_type}/{list}"), properties);
         connection["location"] = json!(self.location);
         connection
     }
@@ -66,8 +54,7 @@ impl PrivateEndpoint {
 
 impl Resource for PrivateEndpoint {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Network/privateEndpoints", &self.name)
+        self.scope.id("Microsoft.Network/privateEndpoints", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
@@ -117,8 +104,7 @@ pub struct DnsZone {
 
 impl Resource for DnsZone {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Network/privateDnsZones", &self.name)
+        self.scope.id("Microsoft.Network/privateDnsZones", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
@@ -130,15 +116,8 @@ impl Resource for DnsZone {
             let properties = json!({"virtualNetwork": {"id": network}, "registrationEnabled": false,
                 "virtualNetworkLinkState": "Completed"});
             let link = format!("{id}/virtualNetworkLinks/{name}");
-            tracked(
-                &link,
-                &format!("{of}/virtualNetworkLinks"),
-                "global",
-                properties,
-            )
+            tracked(&link, &format!("{of}/virtualNetworkLinks"), "global", properties)
         });
-        std::iter::once(tracked(&id, of, "global", zone))
-            .chain(links)
-            .collect()
+        std::iter::once(tracked(&id, of, "global", zone)).chain(links).collect()
     }
 }

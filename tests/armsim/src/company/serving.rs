@@ -21,8 +21,7 @@ pub struct ContainerGroup {
 
 impl Resource for ContainerGroup {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.ContainerInstance/containerGroups", &self.name)
+        self.scope.id("Microsoft.ContainerInstance/containerGroups", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {
@@ -33,10 +32,7 @@ impl Resource for ContainerGroup {
             "type": if self.subnet.is_some() { "Private" } else { "Public" }});
         if self.subnet.is_none() {
             address["dnsNameLabel"] = json!(self.name);
-            address["fqdn"] = json!(format!(
-                "{}.{}.azurecontainer.io",
-                self.name, self.scope.location
-            ));
+            address["fqdn"] = json!(format!("{}.{}.azurecontainer.io", self.name, self.scope.location));
         }
         let mut properties = json!({"sku": "Standard", "containers": [container], "initContainers": [],
             "restartPolicy": "Always", "osType": "Linux", "ipAddress": address,
@@ -78,11 +74,7 @@ impl Resource for AciService {
         };
         let public = group.subnet.is_none();
         let fqdn = format!("{}.{}.azurecontainer.io", group.name, group.scope.location);
-        let host = if public {
-            fqdn.clone()
-        } else {
-            format!("{}:80", group.address)
-        };
+        let host = if public { fqdn.clone() } else { format!("{}:80", group.address) };
         let properties = json!({
             "computeType": "ACI", "deploymentType": "HttpRealtimeEndpoint", "location": group.scope.location,
             "scoringUri": format!("http://{host}/score"), "swaggerUri": format!("http://{host}/swagger.json"),
@@ -131,11 +123,8 @@ impl Resource for Registry {
     }
 
     fn records(&self) -> Vec<Value> {
-        let connections: Vec<Value> = self
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.connection(Self::TYPE))
-            .collect();
+        let connections: Vec<Value> =
+            self.endpoints.iter().map(|endpoint| endpoint.connection(Self::TYPE)).collect();
         let properties = json!({
             "loginServer": self.login_server(), "creationDate": "2026-01-12T08:00:00.0000000Z",
             "adminUserEnabled": false, "publicNetworkAccess": if self.public { "Enabled" } else { "Disabled" },
@@ -163,8 +152,7 @@ pub struct ArcCluster {
 
 impl Resource for ArcCluster {
     fn id(&self) -> String {
-        self.scope
-            .id("Microsoft.Kubernetes/connectedClusters", &self.name)
+        self.scope.id("Microsoft.Kubernetes/connectedClusters", &self.name)
     }
 
     fn records(&self) -> Vec<Value> {

@@ -4,13 +4,8 @@
 use serde_json::{Value, json};
 
 /// (tag, service, prefixes of no region in particular, West Europe, North Europe)
-type Row = (
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-    &'static [&'static str],
-);
+type Row =
+    (&'static str, &'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 const TAGS: &[Row] = &[
     (
@@ -20,23 +15,12 @@ const TAGS: &[Row] = &[
         &[],
         &[],
     ),
-    (
-        "AzureArcInfrastructure",
-        "AzureArcInfrastructure",
-        &["4.145.72.0/29", "4.150.233.30/31"],
-        &[],
-        &[],
-    ),
+    ("AzureArcInfrastructure", "AzureArcInfrastructure", &["4.145.72.0/29", "4.150.233.30/31"], &[], &[]),
     (
         "AzureContainerRegistry",
         "AzureContainerRegistry",
         &["4.145.75.128/25"],
-        &[
-            "13.69.64.88/29",
-            "13.69.106.80/29",
-            "13.69.110.0/24",
-            "2603:1020:206:b::400/122",
-        ],
+        &["13.69.64.88/29", "13.69.106.80/29", "13.69.110.0/24", "2603:1020:206:b::400/122"],
         &["4.207.245.0/24", "13.69.227.88/29", "13.69.236.0/23"],
     ),
     (
@@ -46,13 +30,7 @@ const TAGS: &[Row] = &[
         &[],
         &[],
     ),
-    (
-        "AzureFrontDoor.Frontend",
-        "AzureFrontDoor",
-        &["4.232.98.112/29", "13.73.248.8/29"],
-        &[],
-        &[],
-    ),
+    ("AzureFrontDoor.Frontend", "AzureFrontDoor", &["4.232.98.112/29", "13.73.248.8/29"], &[], &[]),
     (
         "AzureKeyVault",
         "AzureKeyVault",
@@ -64,42 +42,13 @@ const TAGS: &[Row] = &[
         "AzureMachineLearning",
         "AzureMachineLearning",
         &["4.171.27.64/27", "4.199.83.64/27"],
-        &[
-            "13.69.64.192/28",
-            "13.69.106.192/28",
-            "20.86.88.160/28",
-            "2603:1020:206:1::2c0/122",
-        ],
+        &["13.69.64.192/28", "13.69.106.192/28", "20.86.88.160/28", "2603:1020:206:1::2c0/122"],
         &["13.69.227.192/28", "13.74.107.160/28", "20.38.80.96/28"],
     ),
-    (
-        "AzureMachineLearningInference",
-        "AzureMachineLearningInference",
-        &["4.150.232.224/27"],
-        &[],
-        &[],
-    ),
-    (
-        "AzureMonitor",
-        "AzureMonitor",
-        &["4.144.10.32/27", "4.144.10.64/26"],
-        &[],
-        &[],
-    ),
-    (
-        "AzureResourceManager",
-        "AzureResourceManager",
-        &["4.150.240.0/23", "4.232.96.0/23"],
-        &[],
-        &[],
-    ),
-    (
-        "AzureTrafficManager",
-        "AzureTrafficManager",
-        &["4.150.57.203/32", "4.150.59.66/32"],
-        &[],
-        &[],
-    ),
+    ("AzureMachineLearningInference", "AzureMachineLearningInference", &["4.150.232.224/27"], &[], &[]),
+    ("AzureMonitor", "AzureMonitor", &["4.144.10.32/27", "4.144.10.64/26"], &[], &[]),
+    ("AzureResourceManager", "AzureResourceManager", &["4.150.240.0/23", "4.232.96.0/23"], &[], &[]),
+    ("AzureTrafficManager", "AzureTrafficManager", &["4.150.57.203/32", "4.150.59.66/32"], &[], &[]),
     (
         "BatchNodeManagement",
         "BatchNodeManagement",
@@ -123,20 +72,10 @@ const TAGS: &[Row] = &[
     ),
 ];
 
-const CLOUD_WEST: &[&str] = &[
-    "4.175.0.0/16",
-    "13.69.0.0/17",
-    "13.95.0.0/16",
-    "20.86.0.0/16",
-    "2603:1020:200::/46",
-];
-const CLOUD_NORTH: &[&str] = &[
-    "4.207.0.0/16",
-    "13.69.128.0/17",
-    "13.70.192.0/18",
-    "13.74.0.0/16",
-    "20.38.64.0/18",
-];
+const CLOUD_WEST: &[&str] =
+    &["4.175.0.0/16", "13.69.0.0/17", "13.95.0.0/16", "20.86.0.0/16", "2603:1020:200::/46"];
+const CLOUD_NORTH: &[&str] =
+    &["4.207.0.0/16", "13.69.128.0/17", "13.70.192.0/18", "13.74.0.0/16", "20.38.64.0/18"];
 
 /// The record, as the call answers it in that subscription.
 pub fn service_tags(subscription: &str) -> Value {
@@ -146,29 +85,18 @@ pub fn service_tags(subscription: &str) -> Value {
         let all: Vec<&str> = [*anywhere, *west, *north].concat();
         cloud.extend(&all);
         values.push(value(name, "", service, &all));
-        for (suffix, region, prefixes) in [
-            ("WestEurope", "westeurope", west),
-            ("NorthEurope", "northeurope", north),
-        ] {
+        for (suffix, region, prefixes) in
+            [("WestEurope", "westeurope", west), ("NorthEurope", "northeurope", north)]
+        {
             if !prefixes.is_empty() {
-                values.push(value(
-                    &format!("{name}.{suffix}"),
-                    region,
-                    service,
-                    prefixes,
-                ));
+                values.push(value(&format!("{name}.{suffix}"), region, service, prefixes));
             }
         }
     }
     cloud.extend(CLOUD_WEST.iter().chain(CLOUD_NORTH));
     values.push(value("AzureCloud", "", "", &cloud));
     values.push(value("AzureCloud.westeurope", "westeurope", "", CLOUD_WEST));
-    values.push(value(
-        "AzureCloud.northeurope",
-        "northeurope",
-        "",
-        CLOUD_NORTH,
-    ));
+    values.push(value("AzureCloud.northeurope", "northeurope", "", CLOUD_NORTH));
     json!({
         "id": format!("/subscriptions/{subscription}/providers/Microsoft.Network/serviceTags/Public"),
         "name": "Public", "type": "Microsoft.Network/serviceTags", "changeNumber": "376", "cloud": "Public",

@@ -16,10 +16,7 @@ pub(super) fn read(path: &Path) -> Result<String, EstateError> {
         };
         Ok(text)
     };
-    text().map_err(|source| EstateError::Io {
-        path: path.display().to_string(),
-        source,
-    })
+    text().map_err(|source| EstateError::Io { path: path.display().to_string(), source })
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), EstateError> {
@@ -28,22 +25,16 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), EstateError> {
             "zst" => fs::write(path, zstd::encode_all(text.as_bytes(), 3)?),
             "gz" => {
                 // No time stamp goes into the gzip header: same estate, same bytes.
-                let mut encoder =
-                    flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::default());
+                let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::default());
                 encoder.write_all(text.as_bytes())?;
                 fs::write(path, encoder.finish()?)
             }
             _ => fs::write(path, text),
         }
     };
-    write().map_err(|source| EstateError::Io {
-        path: path.display().to_string(),
-        source,
-    })
+    write().map_err(|source| EstateError::Io { path: path.display().to_string(), source })
 }
 
 fn extension(path: &Path) -> &str {
-    path.extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default()
+    path.extension().and_then(|e| e.to_str()).unwrap_or_default()
 }

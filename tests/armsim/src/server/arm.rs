@@ -64,9 +64,7 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
                 .map(|(_, subscription)| &subscription.record)
                 .collect();
             let count = json!({"count": {"type": "Total", "value": seen.len()}});
-            pages.page(request, "value", count, &seen, |record| {
-                shape::subscription(record)
-            })
+            pages.page(request, "value", count, &seen, |record| shape::subscription(record))
         }
         What::Locations => locations(world, subscription, pages, request),
         What::Provider => provider(world, target.namespace),
@@ -77,15 +75,9 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
         What::ServiceTags => service_tags(world, subscription, request),
         What::RoleList => {
             let scope = ArmId::new(&target.scope);
-            match roles::list(
-                world,
-                &scope,
-                &target.asked_type.to_lowercase(),
-                request.parameter("$filter"),
-            ) {
-                Ok(found) => pages.page(request, "value", json!({}), &found, |record| {
-                    (*record).clone()
-                }),
+            match roles::list(world, &scope, &target.asked_type.to_lowercase(), request.parameter("$filter"))
+            {
+                Ok(found) => pages.page(request, "value", json!({}), &found, |record| (*record).clone()),
                 Err(refused) => refused,
             }
         }
@@ -95,54 +87,32 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
 }
 
 fn api_version<'a>(request: &'a Request<'_>) -> Result<&'a str, Reply> {
-    let version = request
-        .parameter("api-version")
-        .filter(|v| !v.is_empty())
-        .ok_or_else(errors::missing_api_version)?;
+    let version =
+        request.parameter("api-version").filter(|v| !v.is_empty()).ok_or_else(errors::missing_api_version)?;
     let date = shape::date(version).as_bytes();
     let is_date = date.len() == 10
-        && date.iter().enumerate().all(|(i, b)| {
-            if i == 4 || i == 7 {
-                *b == b'-'
-            } else {
-                b.is_ascii_digit()
-            }
-        });
-    if is_date {
-        Ok(version)
-    } else {
-        Err(errors::invalid_api_version(version))
-    }
+        && date.iter().enumerate().all(
+            |(i, b)| {
+                if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() }
+            },
+        );
+    if is_date { Ok(version) } else { Err(errors::invalid_api_version(version)) }
 }
 
 fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
     let join = |part: &[&str]| format!("/{}", part.join("/"));
     let id = ArmId::new(&join(segments));
     let plain = |what, asked_type: &str, scope: String| {
-        Some(Target {
-            what,
-            asked_type: asked_type.to_owned(),
-            scope,
-            id: id.clone(),
-            namespace: "",
-        })
+        Some(Target { what, asked_type: asked_type.to_owned(), scope, id: id.clone(), namespace: "" })
     };
     let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     match lower.as_slice() {
         ["subscriptions"] => {
-            return plain(
-                What::Subscriptions,
-                "Microsoft.Resources/subscriptions",
-                join(&[]),
-            );
+            return plain(What::Subscriptions, "Microsoft.Resources/subscriptions", join(&[]));
         }
         ["subscriptions", _] => {
-            return plain(
-                What::One,
-                "Microsoft.Resources/subscriptions",
-                join(segments),
-            );
+            return plain(What::One, "Microsoft.Resources/subscriptions", join(segments));
         }
         ["subscriptions", _, "resourcegroups"] => {
             return plain(
@@ -152,11 +122,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
             );
         }
         ["subscriptions", _, "resourcegroups", _] => {
-            return plain(
-                What::One,
-                "Microsoft.Resources/subscriptions/resourceGroups",
-                join(segments),
-            );
+            return plain(What::One, "Microsoft.Resources/subscriptions/resourceGroups", join(segments));
         }
         ["subscriptions", _, "locations"] => {
             return plain(
@@ -174,9 +140,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
     let (what, scope) = match (asked_type.to_lowercase().as_str(), pairs.len()) {
         (_, 0) => (What::Provider, join(&segments[..at])),
         ("microsoft.authorization/permissions", 1) => (What::Permissions, join(&segments[..at])),
-        ("microsoft.network/locations/servicetags", 3) => {
-            (What::ServiceTags, join(&segments[..at]))
-        }
+        ("microsoft.network/locations/servicetags", 3) => (What::ServiceTags, join(&segments[..at])),
         (
             "microsoft.authorization/roleassignments"
             | "microsoft.authorization/roledefinitions"
@@ -187,13 +151,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
         (_, n) if n % 2 == 1 => (What::List, join(&segments[..segments.len() - 1])),
         _ => (What::One, join(segments)),
     };
-    Some(Target {
-        what,
-        asked_type,
-        scope,
-        id,
-        namespace,
-    })
+    Some(Target { what, asked_type, scope, id, namespace })
 }
 
 /// The checks that come before existence.
@@ -216,12 +174,11 @@ fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply>
         What::Subscriptions | What::Provider => true,
         // Own permissions need no right but some right: the answer is empty where there is none.
         What::Permissions => {
-            scope.subscription_id().as_ref() == Some(&scope)
-                || world.rights.may_read(&scope, "*/read")
+            scope.subscription_id().as_ref() == Some(&scope) || world.rights.may_read(&scope, "*/read")
         }
-        What::ServiceTags => world
-            .rights
-            .may_ask_subscription(scope.subscription().unwrap_or_default(), &action),
+        What::ServiceTags => {
+            world.rights.may_ask_subscription(scope.subscription().unwrap_or_default(), &action)
+        }
         What::Groups | What::Locations | What::RoleList | What::List => {
             world.rights.may_list(&scope, &action)
         }
@@ -239,31 +196,20 @@ fn list(
 ) -> Reply {
     let parent = ArmId::new(&target.scope);
     let mut inline: Vec<Value> = Vec::new();
-    if parent
-        .resource_type()
-        .is_some_and(|of| !of.starts_with("microsoft.resources/"))
-    {
+    if parent.resource_type().is_some_and(|of| !of.starts_with("microsoft.resources/")) {
         match world.find(&parent) {
-            Some((record, _)) => {
-                inline = inline_children(record, target.id.as_str())
-                    .cloned()
-                    .collect()
-            }
+            Some((record, _)) => inline = inline_children(record, target.id.as_str()).cloned().collect(),
             None => return absent(world, &parent, &target.scope),
         }
     } else if parent.resource_group().is_some() && !world.has_group(&parent) {
         return absent(world, &parent, &target.scope);
     }
-    let found: Vec<(&Value, &Place)> = world
-        .list(target.id.as_str())
-        .filter(|(_, place)| world.rights.may_see(place))
-        .collect();
+    let found: Vec<(&Value, &Place)> =
+        world.list(target.id.as_str()).filter(|(_, place)| world.rights.may_see(place)).collect();
     if found.is_empty() && !inline.is_empty() {
         return pages.page(request, "value", json!({}), &inline, Clone::clone);
     }
-    pages.page(request, "value", json!({}), &found, |(record, place)| {
-        shape::arm(record, place, version)
-    })
+    pages.page(request, "value", json!({}), &found, |(record, place)| shape::arm(record, place, version))
 }
 
 /// Children that ARM keeps inside the parent's body (subnets, private endpoint connections).
@@ -281,10 +227,7 @@ fn inline_children<'a>(parent: &'a Value, list: &str) -> impl Iterator<Item = &'
 
 fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>) -> Reply {
     if let (Some(subscription), true) = (
-        target
-            .id
-            .subscription()
-            .and_then(|id| world.subscriptions.get(id)),
+        target.id.subscription().and_then(|id| world.subscriptions.get(id)),
         target.id.subscription_id().as_ref() == Some(&target.id),
     ) {
         return arm_reply(&shape::subscription(&subscription.record));
@@ -295,17 +238,11 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
     if let Some(record) = roles::one(world, &target.id) {
         return arm_reply(record);
     }
-    let parent = target
-        .id
-        .collection()
-        .rsplit_once('/')
-        .map(|(parent, _)| ArmId::new(parent));
-    let inline = parent
-        .and_then(|parent| world.find(&parent))
-        .and_then(|(record, _)| {
-            inline_children(record, target.id.collection())
-                .find(|child| crate::estate::id_of(child).as_ref() == Some(&target.id))
-        });
+    let parent = target.id.collection().rsplit_once('/').map(|(parent, _)| ArmId::new(parent));
+    let inline = parent.and_then(|parent| world.find(&parent)).and_then(|(record, _)| {
+        inline_children(record, target.id.collection())
+            .find(|child| crate::estate::id_of(child).as_ref() == Some(&target.id))
+    });
     match inline {
         Some(child) => arm_reply(child),
         None => absent(world, &target.id, &request.path),
@@ -315,11 +252,7 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
 fn absent(world: &World, id: &ArmId, path: &str) -> Reply {
     match id.resource_group_id() {
         Some(group) if !world.has_group(&group) => {
-            let name = path
-                .split('/')
-                .filter(|s| !s.is_empty())
-                .nth(3)
-                .unwrap_or_default();
+            let name = path.split('/').filter(|s| !s.is_empty()).nth(3).unwrap_or_default();
             errors::group_not_found(name)
         }
         _ => errors::resource_not_found(path),
@@ -329,11 +262,8 @@ fn absent(world: &World, id: &ArmId, path: &str) -> Reply {
 /// "Service Tags - List": the array is `values`, and the location does not narrow it.
 fn service_tags(world: &World, subscription: &str, request: &Request<'_>) -> Reply {
     let types = kinds::by_name("service_tags").map_or(&[][..], |kind| kind.types);
-    let mut records: Vec<&Value> = types
-        .iter()
-        .flat_map(|of| world.of_type(of))
-        .map(|(record, _)| record)
-        .collect();
+    let mut records: Vec<&Value> =
+        types.iter().flat_map(|of| world.of_type(of)).map(|(record, _)| record).collect();
     // The caller's own subscription's copy first, should the snapshot hold several.
     records.sort_by_key(|record| {
         crate::estate::id_of(record).is_none_or(|id| id.subscription() != Some(subscription))
@@ -364,13 +294,9 @@ fn locations(world: &World, subscription: &str, pages: &Pages<'_>, request: &Req
 /// "Providers - Get", for the types that the estate has or that this server knows.
 fn provider(world: &World, namespace: &str) -> Reply {
     let prefix = format!("{}/", namespace.to_lowercase());
-    let known = kinds::KINDS
-        .iter()
-        .flat_map(|kind| kind.types.iter().copied());
-    let types: std::collections::BTreeSet<&str> = known
-        .chain(world.types())
-        .filter_map(|of| of.strip_prefix(&prefix))
-        .collect();
+    let known = kinds::KINDS.iter().flat_map(|kind| kind.types.iter().copied());
+    let types: std::collections::BTreeSet<&str> =
+        known.chain(world.types()).filter_map(|of| of.strip_prefix(&prefix)).collect();
     if types.is_empty() {
         let message = format!("The resource namespace '{namespace}' is invalid.");
         return errors::error(404, "InvalidResourceNamespace", &message);
@@ -381,18 +307,10 @@ fn provider(world: &World, namespace: &str) -> Reply {
             let versions = if format!("{prefix}{of}") == V1_SERVICES {
                 json!(["2021-04-01", "2021-03-01-preview", "2020-09-01-preview"])
             } else {
-                json!([
-                    "2024-10-01",
-                    "2023-09-01",
-                    "2023-03-01",
-                    "2022-04-01",
-                    "2021-04-01"
-                ])
+                json!(["2024-10-01", "2023-09-01", "2023-03-01", "2022-04-01", "2021-04-01"])
             };
             json!({"resourceType": of, "locations": [], "apiVersions": versions})
         })
         .collect();
-    arm_reply(
-        &json!({"namespace": namespace, "registrationState": "Registered", "resourceTypes": types}),
-    )
+    arm_reply(&json!({"namespace": namespace, "registrationState": "Registered", "resourceTypes": types}))
 }

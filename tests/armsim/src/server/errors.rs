@@ -11,10 +11,7 @@ const CLIENT: &str = "00000000-0000-4000-8000-00000000c11e";
 const OBJECT: &str = "00000000-0000-4000-8000-0000000000b1";
 
 pub(super) fn error(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({"error": {"code": code, "message": message}}),
-    )
+    Reply::json(status, &json!({"error": {"code": code, "message": message}}))
 }
 
 /// An error that ARM itself gives, before any resource provider is asked.
@@ -23,27 +20,18 @@ fn gateway(status: u16, code: &str, message: &str) -> Reply {
 }
 
 pub(super) fn authentication_failed() -> Reply {
-    gateway(
-        401,
-        "AuthenticationFailed",
-        "Authentication failed. The 'Authorization' header is missing.",
-    )
-    .header("www-authenticate", challenge("invalid_request"))
+    gateway(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        .header("www-authenticate", challenge("invalid_request"))
 }
 
 pub(super) fn invalid_token() -> Reply {
-    gateway(
-        401,
-        "InvalidAuthenticationToken",
-        "The access token is invalid.",
-    )
-    .header("www-authenticate", challenge("invalid_token"))
+    gateway(401, "InvalidAuthenticationToken", "The access token is invalid.")
+        .header("www-authenticate", challenge("invalid_token"))
 }
 
 pub(super) fn expired_token(expiry: &str, now: &str) -> Reply {
-    let message = format!(
-        "The access token expiry UTC time '{expiry}' is earlier than current UTC time '{now}'."
-    );
+    let message =
+        format!("The access token expiry UTC time '{expiry}' is earlier than current UTC time '{now}'.");
     gateway(401, "ExpiredAuthenticationToken", &message)
         .header("www-authenticate", challenge("invalid_token"))
 }
@@ -65,26 +53,16 @@ pub(super) fn authorization_failed(action: &str, scope: &str) -> Reply {
 }
 
 pub(super) fn subscription_not_found(subscription: &str) -> Reply {
-    gateway(
-        404,
-        "SubscriptionNotFound",
-        &format!("The subscription '{subscription}' could not be found."),
-    )
+    gateway(404, "SubscriptionNotFound", &format!("The subscription '{subscription}' could not be found."))
 }
 
 pub(super) fn group_not_found(group: &str) -> Reply {
-    gateway(
-        404,
-        "ResourceGroupNotFound",
-        &format!("Resource group '{group}' could not be found."),
-    )
+    gateway(404, "ResourceGroupNotFound", &format!("Resource group '{group}' could not be found."))
 }
 
 pub(super) fn resource_not_found(path: &str) -> Reply {
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
-    let provider = segments
-        .iter()
-        .rposition(|s| s.eq_ignore_ascii_case("providers"));
+    let provider = segments.iter().rposition(|s| s.eq_ignore_ascii_case("providers"));
     let what = provider.map_or_else(|| path.to_owned(), |at| segments[at + 1..].join("/"));
     let id = ArmId::new(path);
     let message = match (id.resource_group(), segments.get(3)) {
@@ -113,25 +91,14 @@ pub(super) fn missing_api_version() -> Reply {
 }
 
 pub(super) fn invalid_api_version(told: &str) -> Reply {
-    gateway(
-        400,
-        "InvalidApiVersionParameter",
-        &format!("The api-version '{told}' is invalid."),
-    )
+    gateway(400, "InvalidApiVersionParameter", &format!("The api-version '{told}' is invalid."))
 }
 
 pub(super) fn method_not_allowed(request: &Request<'_>) -> Reply {
-    let message = format!(
-        "The requested resource does not support http method '{}'.",
-        request.method
-    );
+    let message = format!("The requested resource does not support http method '{}'.", request.method);
     error(405, "MethodNotAllowed", &message).header("allow", "GET")
 }
 
 pub(super) fn invalid_path(path: &str) -> Reply {
-    gateway(
-        404,
-        "NotFound",
-        &format!("The requested path '{path}' is not known."),
-    )
+    gateway(404, "NotFound", &format!("The requested path '{path}' is not known."))
 }

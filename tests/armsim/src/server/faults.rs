@@ -24,21 +24,11 @@ impl FromStr for Fault {
 
     /// `path=computes,status=429,retry_after=1,times=2`; only the status is required.
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut fault = Self {
-            path: String::new(),
-            status: 0,
-            retry_after: None,
-            times: 1,
-        };
+        let mut fault = Self { path: String::new(), status: 0, retry_after: None, times: 1 };
         for part in text.split(',') {
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("'{part}' is not of the form key=value"))?;
-            let number = || {
-                value
-                    .parse::<u64>()
-                    .map_err(|_| format!("{key} '{value}' is not a number"))
-            };
+            let (key, value) =
+                part.split_once('=').ok_or_else(|| format!("'{part}' is not of the form key=value"))?;
+            let number = || value.parse::<u64>().map_err(|_| format!("{key} '{value}' is not a number"));
             match key.trim() {
                 "path" => fault.path = value.to_owned(),
                 "status" => {
@@ -50,17 +40,11 @@ impl FromStr for Fault {
                 "retry_after" => fault.retry_after = Some(number()?),
                 "times" => fault.times = usize::try_from(number()?).unwrap_or(usize::MAX),
                 other => {
-                    return Err(format!(
-                        "'{other}' is none of path, status, retry_after, times"
-                    ));
+                    return Err(format!("'{other}' is none of path, status, retry_after, times"));
                 }
             }
         }
-        if fault.status == 0 {
-            Err("a fault needs a status".to_owned())
-        } else {
-            Ok(fault)
-        }
+        if fault.status == 0 { Err("a fault needs a status".to_owned()) } else { Ok(fault) }
     }
 }
 
@@ -68,9 +52,7 @@ impl Fault {
     /// The body that Azure documents for the status.
     pub(super) fn reply(&self, request: &Request<'_>) -> Reply {
         let wait = self.retry_after.unwrap_or(10);
-        let graph = request
-            .lower_segments()
-            .contains(&"microsoft.resourcegraph");
+        let graph = request.lower_segments().contains(&"microsoft.resourcegraph");
         let reply = match self.status {
             401 => errors::expired_token("1/1/2026 0:00:00 AM", "1/1/2026 1:00:00 AM"),
             403 => errors::authorization_failed("*/read", &request.path),
@@ -79,30 +61,12 @@ impl Fault {
             429 => errors::error(
                 429,
                 "SubscriptionRequestsThrottled",
-                &format!(
-                    "Number of 'read' requests exceeded. Please try again after '{wait}' seconds."
-                ),
+                &format!("Number of 'read' requests exceeded. Please try again after '{wait}' seconds."),
             ),
-            500 => errors::error(
-                500,
-                "InternalServerError",
-                "The server encountered an internal error.",
-            ),
-            502 => errors::error(
-                502,
-                "ProviderError",
-                "The resource provider did not answer properly.",
-            ),
-            503 => errors::error(
-                503,
-                "ServerTimeout",
-                "The request timed out. Please try again.",
-            ),
-            504 => errors::error(
-                504,
-                "GatewayTimeout",
-                "The gateway did not receive an answer in time.",
-            ),
+            500 => errors::error(500, "InternalServerError", "The server encountered an internal error."),
+            502 => errors::error(502, "ProviderError", "The resource provider did not answer properly."),
+            503 => errors::error(503, "ServerTimeout", "The request timed out. Please try again."),
+            504 => errors::error(504, "GatewayTimeout", "The gateway did not receive an answer in time."),
             status => errors::error(status, "ArmsimFault", "This answer was asked for."),
         };
         match self.retry_after {
@@ -127,9 +91,7 @@ fn rate_limiting() -> Reply {
 /// The fault that waits for this request, counted down.
 pub(super) fn take(faults: &mut Vec<Fault>, request: &Request<'_>) -> Option<Fault> {
     let line = request.line();
-    let at = faults
-        .iter()
-        .position(|fault| fault.times > 0 && line.contains(&fault.path.to_lowercase()))?;
+    let at = faults.iter().position(|fault| fault.times > 0 && line.contains(&fault.path.to_lowercase()))?;
     faults[at].times -= 1;
     let fault = faults[at].clone();
     faults.retain(|fault| fault.times > 0);
@@ -142,16 +104,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_read_from_its_text() {
-        let fault = Fault {
-            path: "computes".to_owned(),
-            status: 429,
-            retry_after: Some(1),
-            times: 2,
-        };
-        assert_eq!(
-            "path=computes,status=429,retry_after=1,times=2".parse(),
-            Ok(fault)
-        );
+        let fault = Fault { path: "computes".to_owned(), status: 429, retry_after: Some(1), times: 2 };
+        assert_eq!("path=computes,status=429,retry_after=1,times=2".parse(), Ok(fault));
         assert!("path=computes".parse::<Fault>().is_err());
         assert!("status=99".parse::<Fault>().is_err());
     }

@@ -58,22 +58,14 @@ pub(super) fn answer(world: &World, request: &Request<'_>, options: &Options) ->
         return errors::missing_api_version();
     }
     if !request.has_content_type("application/json") {
-        return errors::error(
-            500,
-            "InternalServerError",
-            "The server encountered an internal error.",
-        );
+        return errors::error(500, "InternalServerError", "The server encountered an internal error.");
     }
     let body: Body = match serde_json::from_slice(request.body) {
         Ok(body) => body,
         Err(e) => return bad_request(&[("InvalidRequestContent", &e.to_string())]),
     };
     let settings = body.options.as_ref();
-    let asked = |told: Option<usize>| {
-        told.unwrap_or(DEFAULT_TOP)
-            .min(options.graph_page_size)
-            .max(1)
-    };
+    let asked = |told: Option<usize>| told.unwrap_or(DEFAULT_TOP).min(options.graph_page_size).max(1);
     let top = match settings.and_then(|settings| settings.top) {
         Some(top) if top < 1 => {
             return bad_request(&[("InvalidTop", "The value of '$top' must be positive.")]);
@@ -101,15 +93,9 @@ fn run(world: &World, body: &Body, top: usize, options: &Options) -> Result<Repl
     let query = kql::parse(&body.query).map_err(|failure| parser_failure(&failure))?;
     let subscriptions = subscriptions(world, body)?;
     let settings = body.options.as_ref();
-    let scope_filter = settings
-        .and_then(|s| s.authorization_scope_filter.as_deref())
-        .unwrap_or_default();
-    let mut table = Table {
-        world,
-        rows: rows(world, &query, &subscriptions, scope_filter)?,
-        columns: None,
-        cut: false,
-    };
+    let scope_filter = settings.and_then(|s| s.authorization_scope_filter.as_deref()).unwrap_or_default();
+    let mut table =
+        Table { world, rows: rows(world, &query, &subscriptions, scope_filter)?, columns: None, cut: false };
     for stage in &query.stages {
         table.apply(stage)?;
     }
@@ -122,32 +108,21 @@ fn subscriptions(world: &World, body: &Body) -> Result<BTreeSet<String>, Reply> 
         (Some(ids), _) if !ids.is_empty() => ids.iter().map(|id| id.to_lowercase()).collect(),
         (_, Some(groups)) if !groups.is_empty() => {
             let groups: Vec<String> = groups.iter().map(|name| name.to_lowercase()).collect();
-            let under = world
-                .subscriptions
-                .iter()
-                .filter(|(_, s)| s.ancestors.iter().any(|a| groups.contains(a)));
+            let under =
+                world.subscriptions.iter().filter(|(_, s)| s.ancestors.iter().any(|a| groups.contains(a)));
             under.map(|(id, _)| id.clone()).collect()
         }
         _ => world.subscriptions.keys().cloned().collect(),
     };
     if let Some(odd) = asked.iter().find(|id| !is_guid(id)) {
         let message = format!("The subscription id '{odd}' is not a guid.");
-        return Err(bad_request(&[(
-            "SubscriptionsContainInvalidGuids",
-            &message,
-        )]));
+        return Err(bad_request(&[("SubscriptionsContainInvalidGuids", &message)]));
     }
-    let readable: BTreeSet<String> = asked
-        .into_iter()
-        .filter(|id| world.rights.standing(world, id) == Standing::Readable)
-        .collect();
+    let readable: BTreeSet<String> =
+        asked.into_iter().filter(|id| world.rights.standing(world, id) == Standing::Readable).collect();
     if readable.is_empty() {
-        let message =
-            "There must be at least one subscription that is eligible to contain resources.";
-        return Err(bad_request(&[(
-            "NoValidSubscriptionsInQueryRequest",
-            message,
-        )]));
+        let message = "There must be at least one subscription that is eligible to contain resources.";
+        return Err(bad_request(&[("NoValidSubscriptionsInQueryRequest", message)]));
     }
     Ok(readable)
 }
@@ -169,10 +144,7 @@ fn rows<'a>(
     scope_filter: &str,
 ) -> Result<Vec<Row<'a>>, Reply> {
     if !kinds::TABLES.contains(&query.table.as_str()) {
-        return Err(invalid_query(&format!(
-            "Table '{}' was not found.",
-            query.table
-        )));
+        return Err(invalid_query(&format!("Table '{}' was not found.", query.table)));
     }
     let confined = match query.stages.first() {
         Some(Stage::Where(condition)) => condition.types(),
@@ -182,9 +154,7 @@ fn rows<'a>(
         Some(types) => types.into_iter().collect(),
         None => world.types().map(str::to_owned).collect(),
     };
-    let of_table = types
-        .iter()
-        .filter(|of| kinds::table_of(of) == Some(query.table.as_str()));
+    let of_table = types.iter().filter(|of| kinds::table_of(of) == Some(query.table.as_str()));
     let rows = of_table.flat_map(|of| world.of_type(of));
     Ok(rows
         .filter(|(record, place)| in_scope(world, record, place, subscriptions, scope_filter))
@@ -215,10 +185,7 @@ fn in_scope(
                 }
             })
         }
-        _ => place
-            .id
-            .subscription()
-            .is_some_and(|id| subscriptions.contains(id)),
+        _ => place.id.subscription().is_some_and(|id| subscriptions.contains(id)),
     }
 }
 
@@ -244,17 +211,14 @@ impl Table<'_> {
                     .into_iter()
                     .filter(|row| {
                         condition.holds(&|path| {
-                            self.resolve(path)
-                                .map_or_else(|_| String::new(), |p| self.text(row, &p))
+                            self.resolve(path).map_or_else(|_| String::new(), |p| self.text(row, &p))
                         })
                     })
                     .collect();
             }
             Stage::Project(columns) => {
-                let resolved: Result<Vec<_>, Reply> = columns
-                    .iter()
-                    .map(|(name, path)| Ok((name.clone(), self.resolve(path)?)))
-                    .collect();
+                let resolved: Result<Vec<_>, Reply> =
+                    columns.iter().map(|(name, path)| Ok((name.clone(), self.resolve(path)?))).collect();
                 self.columns = Some(resolved?);
             }
             Stage::OrderBy(orders) => {
@@ -280,27 +244,17 @@ impl Table<'_> {
     /// The path in terms of the record's own columns.
     fn resolve(&self, path: &Path) -> Result<Path, Reply> {
         let unknown = || {
-            invalid_query(&format!(
-                "Failed to resolve column or scalar expression named '{}'",
-                path.column
-            ))
+            invalid_query(&format!("Failed to resolve column or scalar expression named '{}'", path.column))
         };
         match &self.columns {
             None => {
-                let known = shape::COLUMNS
-                    .iter()
-                    .find(|column| column.eq_ignore_ascii_case(&path.column));
+                let known = shape::COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(&path.column));
                 let column = (*known.ok_or_else(unknown)?).to_owned();
-                Ok(Path {
-                    column,
-                    keys: path.keys.clone(),
-                })
+                Ok(Path { column, keys: path.keys.clone() })
             }
             Some(columns) => {
-                let (_, source) = columns
-                    .iter()
-                    .find(|(name, _)| *name == path.column)
-                    .ok_or_else(unknown)?;
+                let (_, source) =
+                    columns.iter().find(|(name, _)| *name == path.column).ok_or_else(unknown)?;
                 let mut source = source.clone();
                 source.keys.extend(path.keys.iter().cloned());
                 Ok(source)
@@ -337,10 +291,7 @@ impl Table<'_> {
             }
             None => {
                 for column in shape::COLUMNS {
-                    let path = Path {
-                        column: (*column).to_owned(),
-                        keys: Vec::new(),
-                    };
+                    let path = Path { column: (*column).to_owned(), keys: Vec::new() };
                     object.insert((*column).to_owned(), self.value(row, &path));
                 }
             }
@@ -351,9 +302,7 @@ impl Table<'_> {
     /// Whether pages can be told apart: the result has the resource's id.
     fn has_id(&self) -> bool {
         self.columns.as_ref().is_none_or(|columns| {
-            columns
-                .iter()
-                .any(|(name, path)| name == "id" && path.column == "id" && path.keys.is_empty())
+            columns.iter().any(|(name, path)| name == "id" && path.column == "id" && path.keys.is_empty())
         })
     }
 }
@@ -361,20 +310,14 @@ impl Table<'_> {
 fn page(table: &Table<'_>, body: &Body, top: usize, options: &Options) -> Result<Reply, Reply> {
     let settings = body.options.as_ref();
     let start = match settings.and_then(|s| s.skip_token.as_deref()) {
-        Some(token) => paging::decode(token, &body.query).ok_or_else(|| {
-            bad_request(&[("InvalidSkipToken", "The skip token is not of this query.")])
-        })?,
+        Some(token) => paging::decode(token, &body.query)
+            .ok_or_else(|| bad_request(&[("InvalidSkipToken", "The skip token is not of this query.")]))?,
         None => settings.and_then(|s| s.skip).unwrap_or_default(),
     };
     let total = table.rows.len();
     let end = total.min(start.saturating_add(top));
-    let data: Vec<Value> = table
-        .rows
-        .get(start..end)
-        .unwrap_or_default()
-        .iter()
-        .map(|row| table.object(row))
-        .collect();
+    let data: Vec<Value> =
+        table.rows.get(start..end).unwrap_or_default().iter().map(|row| table.object(row)).collect();
     let more = end < total;
     let pages = table.has_id() && !table.cut;
     let mut answer = json!({
@@ -415,17 +358,12 @@ fn parser_failure(failure: &kql::ParserFailure) -> Reply {
 
 /// Resource Graph's own form: the real reason is in `details`.
 fn bad_request(details: &[(&str, &str)]) -> Reply {
-    let details: Vec<Value> = details
-        .iter()
-        .map(|(code, message)| json!({"code": code, "message": message}))
-        .collect();
+    let details: Vec<Value> =
+        details.iter().map(|(code, message)| json!({"code": code, "message": message})).collect();
     refused(&json!(details))
 }
 
 fn refused(details: &Value) -> Reply {
     let message = "Please provide below info when asking for support.";
-    Reply::json(
-        400,
-        &json!({"error": {"code": "BadRequest", "message": message, "details": details}}),
-    )
+    Reply::json(400, &json!({"error": {"code": "BadRequest", "message": message, "details": details}}))
 }

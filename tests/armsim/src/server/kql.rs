@@ -36,10 +36,7 @@ pub(super) struct Path {
 impl Path {
     /// The value that the keys lead to; keys are case-sensitive, as in Kusto.
     pub(super) fn below<'a>(&self, column: &'a Value) -> &'a Value {
-        self.keys
-            .iter()
-            .try_fold(column, |value, key| value.get(key))
-            .unwrap_or(&Value::Null)
+        self.keys.iter().try_fold(column, |value, key| value.get(key)).unwrap_or(&Value::Null)
     }
 }
 
@@ -65,11 +62,7 @@ impl Predicate {
             Self::Or(any) => any.iter().any(|one| one.holds(value)),
             Self::Not(one) => !one.holds(value),
             Self::IsNotEmpty(path) => !value(path).is_empty(),
-            Self::Among {
-                path,
-                values,
-                folded,
-            } => {
+            Self::Among { path, values, folded } => {
                 let told = value(path);
                 values.iter().any(|wanted| match folded {
                     true => wanted.to_lowercase() == told.to_lowercase(),
@@ -112,11 +105,7 @@ pub(super) struct ParserFailure {
 /// Parses the text.
 pub(super) fn parse(text: &str) -> Result<Query, ParserFailure> {
     let tokens = tokens(text)?;
-    let mut parser = Parser {
-        tokens: &tokens,
-        at: 0,
-        end: text.chars().count(),
-    };
+    let mut parser = Parser { tokens: &tokens, at: 0, end: text.chars().count() };
     let query = parser.query()?;
     if parser.peek().is_some() {
         return Err(parser.failure("|"));
@@ -132,9 +121,7 @@ enum Token {
     Sign(&'static str),
 }
 
-const SIGNS: &[&str] = &[
-    "==", "=~", "!=", "!~", "|", "(", ")", ",", ".", "[", "]", "=",
-];
+const SIGNS: &[&str] = &["==", "=~", "!=", "!~", "|", "(", ")", ",", ".", "[", "]", "="];
 
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ParserFailure> {
     let chars: Vec<char> = text.chars().collect();
@@ -149,11 +136,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ParserFailure> {
         } else if first == '\'' || first == '"' {
             let end = run(at + 1, &|c| c != first);
             if end == chars.len() {
-                return Err(ParserFailure {
-                    at,
-                    token: first.to_string(),
-                    expected: "closing quote",
-                });
+                return Err(ParserFailure { at, token: first.to_string(), expected: "closing quote" });
             }
             tokens.push((at, Token::Text(chars[at + 1..end].iter().collect())));
             at = end + 1;
@@ -173,11 +156,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ParserFailure> {
         } else {
             let rest: String = chars[at..].iter().take(2).collect();
             let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
-            let sign = sign.ok_or(ParserFailure {
-                at,
-                token: first.to_string(),
-                expected: "operator",
-            })?;
+            let sign = sign.ok_or(ParserFailure { at, token: first.to_string(), expected: "operator" })?;
             tokens.push((at, Token::Sign(sign)));
             at += sign.len();
         }
@@ -204,11 +183,7 @@ impl Parser<'_> {
             Some((at, Token::Sign(sign))) => (*at, (*sign).to_owned()),
             None => (self.end, "<EOF>".to_owned()),
         };
-        ParserFailure {
-            at,
-            token,
-            expected,
-        }
+        ParserFailure { at, token, expected }
     }
 
     fn sign(&mut self, sign: &'static str) -> bool {
@@ -280,10 +255,7 @@ impl Parser<'_> {
         if path.keys.is_empty() && self.sign("=") {
             return Ok((path.column, self.path()?));
         }
-        let name = path
-            .keys
-            .iter()
-            .fold(path.column.clone(), |name, key| format!("{name}_{key}"));
+        let name = path.keys.iter().fold(path.column.clone(), |name, key| format!("{name}_{key}"));
         Ok((name, path))
     }
 
@@ -294,14 +266,7 @@ impl Parser<'_> {
         if !ascending {
             self.word_is("desc");
         }
-        Ok((
-            path,
-            if ascending {
-                Direction::Ascending
-            } else {
-                Direction::Descending
-            },
-        ))
+        Ok((path, if ascending { Direction::Ascending } else { Direction::Descending }))
     }
 
     fn path(&mut self) -> Parsed<Path> {
@@ -330,11 +295,7 @@ impl Parser<'_> {
         while self.word_is("or") {
             parts.push(self.all()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Predicate::Or(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Predicate::Or(parts) })
     }
 
     fn all(&mut self) -> Parsed<Predicate> {
@@ -342,31 +303,19 @@ impl Parser<'_> {
         while self.word_is("and") {
             parts.push(self.single()?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Predicate::And(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Predicate::And(parts) })
     }
 
     fn single(&mut self) -> Parsed<Predicate> {
         if self.sign("(") {
             let inner = self.any()?;
-            return if self.sign(")") {
-                Ok(inner)
-            } else {
-                Err(self.failure(")"))
-            };
+            return if self.sign(")") { Ok(inner) } else { Err(self.failure(")")) };
         }
         for (function, wanted) in [("isnotempty", true), ("isempty", false)] {
             if self.word_is(function) {
                 let path = self.argument()?;
                 let filled = Predicate::IsNotEmpty(path);
-                return Ok(if wanted {
-                    filled
-                } else {
-                    Predicate::Not(Box::new(filled))
-                });
+                return Ok(if wanted { filled } else { Predicate::Not(Box::new(filled)) });
             }
         }
         if self.word_is("not") {
@@ -374,11 +323,7 @@ impl Parser<'_> {
                 return Err(self.failure("("));
             }
             let inner = self.any()?;
-            return if self.sign(")") {
-                Ok(Predicate::Not(Box::new(inner)))
-            } else {
-                Err(self.failure(")"))
-            };
+            return if self.sign(")") { Ok(Predicate::Not(Box::new(inner))) } else { Err(self.failure(")")) };
         }
         self.comparison()
     }
@@ -388,32 +333,17 @@ impl Parser<'_> {
             return Err(self.failure("("));
         }
         let path = self.path()?;
-        if self.sign(")") {
-            Ok(path)
-        } else {
-            Err(self.failure(")"))
-        }
+        if self.sign(")") { Ok(path) } else { Err(self.failure(")")) }
     }
 
     fn comparison(&mut self) -> Parsed<Predicate> {
         let path = self.path()?;
-        for (operator, folded, negated) in [
-            ("==", false, false),
-            ("=~", true, false),
-            ("!=", false, true),
-            ("!~", true, true),
-        ] {
+        for (operator, folded, negated) in
+            [("==", false, false), ("=~", true, false), ("!=", false, true), ("!~", true, true)]
+        {
             if self.sign(operator) {
-                let equal = Predicate::Among {
-                    path,
-                    values: vec![self.literal()?],
-                    folded,
-                };
-                return Ok(if negated {
-                    Predicate::Not(Box::new(equal))
-                } else {
-                    equal
-                });
+                let equal = Predicate::Among { path, values: vec![self.literal()?], folded };
+                return Ok(if negated { Predicate::Not(Box::new(equal)) } else { equal });
             }
         }
         let folded = self.word_is("in~");
@@ -423,11 +353,7 @@ impl Parser<'_> {
             }
             let values = self.listed(Self::literal)?;
             return if self.sign(")") {
-                Ok(Predicate::Among {
-                    path,
-                    values,
-                    folded,
-                })
+                Ok(Predicate::Among { path, values, folded })
             } else {
                 Err(self.failure(")"))
             };
@@ -458,21 +384,10 @@ mod tests {
         )
         .expect("the query is well formed");
         assert_eq!(query.table, "resources");
-        let Stage::Where(condition) = &query.stages[0] else {
-            panic!("the first stage is where")
-        };
-        assert_eq!(
-            condition.types(),
-            Some(vec!["a/b".to_owned(), "c/d".to_owned()])
-        );
-        let id = Path {
-            column: "id".to_owned(),
-            keys: Vec::new(),
-        };
-        assert_eq!(
-            query.stages[2],
-            Stage::OrderBy(vec![(id, Direction::Ascending)])
-        );
+        let Stage::Where(condition) = &query.stages[0] else { panic!("the first stage is where") };
+        assert_eq!(condition.types(), Some(vec!["a/b".to_owned(), "c/d".to_owned()]));
+        let id = Path { column: "id".to_owned(), keys: Vec::new() };
+        assert_eq!(query.stages[2], Stage::OrderBy(vec![(id, Direction::Ascending)]));
     }
 
     #[test]
@@ -490,11 +405,9 @@ mod tests {
 
     #[test]
     fn equality_with_a_tilde_ignores_case() {
-        let parsed = parse("resources | where name =~ 'ABC' or name == 'x'")
-            .expect("the query is well formed");
-        let Stage::Where(condition) = &parsed.stages[0] else {
-            panic!("the stage is where")
-        };
+        let parsed =
+            parse("resources | where name =~ 'ABC' or name == 'x'").expect("the query is well formed");
+        let Stage::Where(condition) = &parsed.stages[0] else { panic!("the stage is where") };
         assert!(condition.holds(&|_| "abc".to_owned()));
         assert!(!condition.holds(&|_| "X".to_owned()));
     }

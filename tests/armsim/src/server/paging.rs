@@ -21,10 +21,7 @@ impl Pages<'_> {
         items: &[T],
         shape: impl Fn(&T) -> Value,
     ) -> Reply {
-        let start = match request
-            .parameter("$skipToken")
-            .map(|token| decode(token, &list_of(request)))
-        {
+        let start = match request.parameter("$skipToken").map(|token| decode(token, &list_of(request))) {
             None => 0,
             Some(Some(start)) => start,
             Some(None) => {
@@ -32,12 +29,7 @@ impl Pages<'_> {
             }
         };
         let end = items.len().min(start.saturating_add(self.size));
-        body[key] = items
-            .get(start..end)
-            .unwrap_or_default()
-            .iter()
-            .map(shape)
-            .collect();
+        body[key] = items.get(start..end).unwrap_or_default().iter().map(shape).collect();
         if end < items.len() {
             body["nextLink"] = json!(self.link(request, end));
         }
@@ -57,14 +49,8 @@ impl Pages<'_> {
     }
 }
 
-const PATH: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'%');
+const PATH: &percent_encoding::AsciiSet =
+    &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'%');
 
 fn list_of(request: &Request<'_>) -> String {
     request.lower_segments().join("/")
@@ -91,9 +77,8 @@ pub(super) fn decode(token: &str, list: &str) -> Option<usize> {
 
 /// FNV-1a: stable between runs, unlike the standard hasher.
 fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -15,12 +15,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self {
-            status,
-            kind: "other",
-            headers: Vec::new(),
-            body: body.to_string().into_bytes(),
-        }
+        Self { status, kind: "other", headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -44,15 +39,9 @@ impl Reply {
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json; charset=utf-8"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let id = format!("00000000-0000-4000-8000-{served:012x}");
-        let ids = [
-            ("x-ms-request-id", id.clone()),
-            ("x-ms-correlation-request-id", id),
-        ];
+        let ids = [("x-ms-request-id", id.clone()), ("x-ms-correlation-request-id", id)];
         for (name, value) in ids.into_iter().chain(self.headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(HeaderName::from_static(name), value);

@@ -16,26 +16,10 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(
-        method: &'a Method,
-        uri: &Uri,
-        headers: &'a HeaderMap,
-        body: &'a [u8],
-    ) -> Self {
-        let path = percent_decode_str(uri.path())
-            .decode_utf8_lossy()
-            .into_owned();
-        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-        Self {
-            method,
-            lower: path.to_lowercase(),
-            path,
-            query,
-            headers,
-            body,
-        }
+    pub(super) fn new(method: &'a Method, uri: &Uri, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
+        let path = percent_decode_str(uri.path()).decode_utf8_lossy().into_owned();
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        Self { method, lower: path.to_lowercase(), path, query, headers, body }
     }
 
     /// The path's segments in lower case.
@@ -50,10 +34,7 @@ impl<'a> Request<'a> {
 
     /// A query parameter; its name in any case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// A header's text.
@@ -70,11 +51,7 @@ impl<'a> Request<'a> {
 
     /// Lower-case path and query, for matching faults.
     pub(super) fn line(&self) -> String {
-        let query: Vec<String> = self
-            .query
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
+        let query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         format!("{}?{}", self.lower, query.join("&").to_lowercase())
     }
 }

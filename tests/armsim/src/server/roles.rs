@@ -24,20 +24,14 @@ pub(super) fn list<'a>(
     if of == DEFINITIONS {
         return Ok(definitions(world, scope));
     }
-    let answered = filter
-        .assigned_to
-        .as_deref()
-        .and_then(|principal| recorded_answer(world, principal, scope));
-    let listed = world
-        .of_type(of)
-        .filter(|(_, place)| world.rights.may_see(place));
+    let answered =
+        filter.assigned_to.as_deref().and_then(|principal| recorded_answer(world, principal, scope));
+    let listed = world.of_type(of).filter(|(_, place)| world.rights.may_see(place));
     let found = listed.filter(|(record, place)| {
         let relation = relation(world, scope, &scope_of(record, &place.id));
         let by_principal = match (&answered, of) {
             (Some(ids), ASSIGNMENTS) => ids.contains(&place.id),
-            _ => filter
-                .principal()
-                .is_none_or(|principal| names(record, principal)),
+            _ => filter.principal().is_none_or(|principal| names(record, principal)),
         };
         relation.is_some_and(|relation| filter.takes(relation)) && by_principal
     });
@@ -50,10 +44,7 @@ pub(super) fn one<'a>(world: &'a World, id: &ArmId) -> Option<&'a Value> {
         return None;
     }
     let guid = name_of(id);
-    world
-        .of_type(DEFINITIONS)
-        .find(|(_, place)| name_of(&place.id) == guid)
-        .map(|(record, _)| record)
+    world.of_type(DEFINITIONS).find(|(_, place)| name_of(&place.id) == guid).map(|(record, _)| record)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,35 +74,20 @@ pub(super) fn scope_of(record: &Value, id: &ArmId) -> ArmId {
 }
 
 fn under_group(world: &World, scope: &ArmId, group: &ArmId) -> bool {
-    let Some(name) = group
-        .as_str()
-        .strip_prefix("/providers/microsoft.management/managementgroups/")
-    else {
+    let Some(name) = group.as_str().strip_prefix("/providers/microsoft.management/managementgroups/") else {
         return false;
     };
-    let subscription = scope
-        .subscription()
-        .and_then(|id| world.subscriptions.get(id));
-    subscription
-        .is_some_and(|subscription| subscription.ancestors.iter().any(|above| above == name))
+    let subscription = scope.subscription().and_then(|id| world.subscriptions.get(id));
+    subscription.is_some_and(|subscription| subscription.ancestors.iter().any(|above| above == name))
 }
 
 fn definitions<'a>(world: &'a World, scope: &ArmId) -> Vec<&'a Value> {
     let mut seen = HashSet::new();
     let assignable = |record: &Value| {
-        let scopes = record
-            .pointer("/properties/assignableScopes")
-            .and_then(Value::as_array);
-        scopes
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .any(|told| {
-                matches!(
-                    relation(world, scope, &ArmId::new(told)),
-                    Some(Relation::At | Relation::Above)
-                )
-            })
+        let scopes = record.pointer("/properties/assignableScopes").and_then(Value::as_array);
+        scopes.into_iter().flatten().filter_map(Value::as_str).any(|told| {
+            matches!(relation(world, scope, &ArmId::new(told)), Some(Relation::At | Relation::Above))
+        })
     };
     world
         .of_type(DEFINITIONS)
@@ -133,20 +109,11 @@ fn recorded_answer(world: &World, principal: &str, scope: &ArmId) -> Option<Hash
             && ArmId::new(text("scope")) == *scope
     })?;
     let ids = answer.get("assignments").and_then(Value::as_array)?;
-    Some(
-        ids.iter()
-            .filter_map(Value::as_str)
-            .map(ArmId::new)
-            .collect(),
-    )
+    Some(ids.iter().filter_map(Value::as_str).map(ArmId::new).collect())
 }
 
 fn names(record: &Value, principal: &str) -> bool {
-    let is = |value: &Value| {
-        value
-            .as_str()
-            .is_some_and(|id| id.eq_ignore_ascii_case(principal))
-    };
+    let is = |value: &Value| value.as_str().is_some_and(|id| id.eq_ignore_ascii_case(principal));
     record.pointer("/properties/principalId").is_some_and(is)
         || record
             .pointer("/properties/principals")
@@ -169,11 +136,7 @@ struct Filter {
 impl Filter {
     fn parse(text: &str) -> Result<Self, Reply> {
         let mut filter = Self::default();
-        for part in text
-            .split(" and ")
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
+        for part in text.split(" and ").map(str::trim).filter(|part| !part.is_empty()) {
             let lower = part.to_lowercase();
             if lower == "atscope()" {
                 filter.at_scope = true;

@@ -34,9 +34,7 @@ pub(super) const COLUMNS: &[&str] = &[
 pub(super) fn arm(record: &Value, place: &Place, api_version: &str) -> Value {
     match place.resource_type.as_str() {
         "microsoft.resources/subscriptions" => subscription(record),
-        "microsoft.containerservice/managedclusters"
-            if date(api_version) > LAST_WITH_DOCKER_BRIDGE =>
-        {
+        "microsoft.containerservice/managedclusters" if date(api_version) > LAST_WITH_DOCKER_BRIDGE => {
             without_docker_bridge(without_row_columns(record))
         }
         _ => without_row_columns(record),
@@ -46,36 +44,19 @@ pub(super) fn arm(record: &Value, place: &Place, api_version: &str) -> Value {
 /// "Subscriptions - List" has its fields at the top; a row of Resource Graph has them elsewhere.
 pub(super) fn subscription(record: &Value) -> Value {
     let id = record.get("id").cloned().unwrap_or_default();
-    let guid = id
-        .as_str()
-        .and_then(|id| id.rsplit('/').next())
-        .unwrap_or_default()
-        .to_owned();
-    let field = |name: &str| {
-        record
-            .get(name)
-            .or_else(|| record.get("properties")?.get(name))
-            .cloned()
-    };
+    let guid = id.as_str().and_then(|id| id.rsplit('/').next()).unwrap_or_default().to_owned();
+    let field = |name: &str| record.get(name).or_else(|| record.get("properties")?.get(name)).cloned();
     let mut body = Map::new();
     body.insert("id".to_owned(), id);
     body.insert("subscriptionId".to_owned(), json!(guid));
-    let name = field("displayName")
-        .or_else(|| field("name"))
-        .unwrap_or_else(|| json!(guid));
+    let name = field("displayName").or_else(|| field("name")).unwrap_or_else(|| json!(guid));
     body.insert("displayName".to_owned(), name);
-    body.insert(
-        "state".to_owned(),
-        field("state").unwrap_or_else(|| json!("Enabled")),
-    );
+    body.insert("state".to_owned(), field("state").unwrap_or_else(|| json!("Enabled")));
     body.insert(
         "authorizationSource".to_owned(),
         field("authorizationSource").unwrap_or_else(|| json!("RoleBased")),
     );
-    body.insert(
-        "managedByTenants".to_owned(),
-        field("managedByTenants").unwrap_or_else(|| json!([])),
-    );
+    body.insert("managedByTenants".to_owned(), field("managedByTenants").unwrap_or_else(|| json!([])));
     for name in ["tenantId", "subscriptionPolicies", "tags"] {
         if let Some(value) = field(name) {
             body.insert(name.to_owned(), value);
@@ -95,10 +76,7 @@ fn without_row_columns(record: &Value) -> Value {
 }
 
 fn without_docker_bridge(mut cluster: Value) -> Value {
-    if let Some(profile) = cluster
-        .pointer_mut("/properties/networkProfile")
-        .and_then(Value::as_object_mut)
-    {
+    if let Some(profile) = cluster.pointer_mut("/properties/networkProfile").and_then(Value::as_object_mut) {
         profile.remove("dockerBridgeCidr");
     }
     cluster
@@ -116,13 +94,10 @@ pub(super) fn column<'a>(
     tenant: &str,
     name: &str,
 ) -> Option<Cow<'a, Value>> {
-    let known = COLUMNS
-        .iter()
-        .find(|column| column.eq_ignore_ascii_case(name))?;
+    let known = COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(name))?;
     let field = |name: &str| record.get(name).filter(|value| !value.is_null());
     let owned = |value: Value| Some(Cow::Owned(value));
-    let text_or_empty =
-        |name: &str| field(name).map_or_else(|| Cow::Owned(json!("")), Cow::Borrowed);
+    let text_or_empty = |name: &str| field(name).map_or_else(|| Cow::Owned(json!("")), Cow::Borrowed);
     let is_subscription = place.resource_type == "microsoft.resources/subscriptions";
     match *known {
         "type" => owned(json!(place.resource_type)),
@@ -134,25 +109,16 @@ pub(super) fn column<'a>(
         "subscriptionId" => owned(json!(place.id.subscription().unwrap_or_default())),
         "resourceGroup" => owned(json!(place.id.resource_group().unwrap_or_default())),
         "properties" if is_subscription => owned(subscription_properties(record)),
-        "properties"
-            if record
-                .pointer("/properties/networkProfile/dockerBridgeCidr")
-                .is_some() =>
-        {
+        "properties" if record.pointer("/properties/networkProfile/dockerBridgeCidr").is_some() => {
             owned(without_docker_bridge(record.clone())["properties"].take())
         }
         text @ ("id" | "name" | "kind" | "location" | "managedBy") => Some(text_or_empty(text)),
-        other => {
-            field(other).map_or_else(|| owned(Value::Null), |value| Some(Cow::Borrowed(value)))
-        }
+        other => field(other).map_or_else(|| owned(Value::Null), |value| Some(Cow::Borrowed(value))),
     }
 }
 
 fn subscription_properties(record: &Value) -> Value {
-    let mut properties = record
-        .get("properties")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut properties = record.get("properties").cloned().unwrap_or_else(|| json!({}));
     if let Some(fields) = properties.as_object_mut() {
         for name in ["state", "subscriptionPolicies", "managedByTenants"] {
             if let Some(value) = record.get(name) {

@@ -23,10 +23,7 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn new(valid_for: Option<Duration>) -> Self {
-        Self {
-            valid_for: valid_for.unwrap_or(LIFETIME),
-            issued: HashMap::new(),
-        }
+        Self { valid_for: valid_for.unwrap_or(LIFETIME), issued: HashMap::new() }
     }
 
     /// How long ARM takes tokens that are handed out from now on.
@@ -78,16 +75,10 @@ impl Tokens {
         if *request.method != Method::POST {
             return errors::method_not_allowed(request);
         }
-        let form: HashMap<String, String> =
-            form_urlencoded::parse(request.body).into_owned().collect();
+        let form: HashMap<String, String> = form_urlencoded::parse(request.body).into_owned().collect();
         let field = |name: &str| form.get(name).map(String::as_str);
         if field("grant_type") != Some("client_credentials") {
-            return entra_error(
-                400,
-                "unsupported_grant_type",
-                70003,
-                "The grant type is not supported.",
-            );
+            return entra_error(400, "unsupported_grant_type", 70003, "The grant type is not supported.");
         }
         if field("client_id").is_none() || field("scope").is_none() {
             return entra_error(
@@ -105,12 +96,7 @@ impl Tokens {
                 return entra_error(401, "invalid_client", 7_000_218, message);
             }
             _ => {
-                return entra_error(
-                    401,
-                    "invalid_client",
-                    7_000_215,
-                    "Invalid client secret provided.",
-                );
+                return entra_error(401, "invalid_client", 7_000_215, "Invalid client secret provided.");
             }
         }
         let (token, _) = self.issue();
@@ -123,9 +109,7 @@ impl Tokens {
 
     /// Whether ARM lets the request in.
     pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Reply> {
-        let header = request
-            .header("authorization")
-            .ok_or_else(errors::authentication_failed)?;
+        let header = request.header("authorization").ok_or_else(errors::authentication_failed)?;
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(errors::authentication_failed()),
@@ -149,8 +133,7 @@ fn entra_error(status: u16, error: &str, code: u64, message: &str) -> Reply {
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// `11/24/2025 11:31:00 PM`, the form of the message of ExpiredAuthenticationToken.
@@ -169,16 +152,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
@@ -188,10 +166,7 @@ mod tests {
 
     #[test]
     fn times_are_written_as_azure_writes_them() {
-        assert_eq!(
-            american(UNIX_EPOCH + Duration::from_secs(1_764_027_060)),
-            "11/24/2025 11:31:00 PM"
-        );
+        assert_eq!(american(UNIX_EPOCH + Duration::from_secs(1_764_027_060)), "11/24/2025 11:31:00 PM");
         assert_eq!(american(UNIX_EPOCH), "1/1/1970 12:00:00 AM");
     }
 }

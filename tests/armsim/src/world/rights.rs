@@ -55,11 +55,7 @@ impl Rights {
         };
         for group in options.readable_only.iter().map(|id| ArmId::new(id)) {
             if let Some(subscription) = group.subscription() {
-                rights
-                    .readable_only
-                    .entry(subscription.to_owned())
-                    .or_default()
-                    .push(group);
+                rights.readable_only.entry(subscription.to_owned()).or_default().push(group);
             }
         }
         rights.honour_gaps(world);
@@ -67,8 +63,7 @@ impl Rights {
     }
 
     fn honour_gaps(&mut self, world: &World) {
-        let mut whole: BTreeMap<(String, bool), BTreeMap<&'static str, &'static Kind>> =
-            BTreeMap::new();
+        let mut whole: BTreeMap<(String, bool), BTreeMap<&'static str, &'static Kind>> = BTreeMap::new();
         for gap in &world.estate.gaps {
             let text = |key| gap.get(key).and_then(Value::as_str).unwrap_or_default();
             let partial = match text("reason") {
@@ -82,14 +77,10 @@ impl Rights {
             let scope = ArmId::new(text("scope"));
             match scope.subscription() {
                 Some(guid) if scope.subscription_id().as_ref() == Some(&scope) => {
-                    whole
-                        .entry((guid.to_owned(), partial))
-                        .or_default()
-                        .insert(kind.name, kind);
+                    whole.entry((guid.to_owned(), partial)).or_default().insert(kind.name, kind);
                 }
                 Some(_) if !partial => {
-                    self.denied_at
-                        .extend(kind.actions().map(|action| (scope.clone(), action)));
+                    self.denied_at.extend(kind.actions().map(|action| (scope.clone(), action)));
                 }
                 _ => {}
             }
@@ -99,8 +90,7 @@ impl Rights {
             if all && partial {
                 self.partial.insert(subscription);
             } else if all {
-                self.denied
-                    .push(ArmId::new(&format!("/subscriptions/{subscription}")));
+                self.denied.push(ArmId::new(&format!("/subscriptions/{subscription}")));
             } else {
                 for kind in kinds.into_values() {
                     // Rows of a kind that was read in part are what Azure showed: they stay.
@@ -143,18 +133,14 @@ impl Rights {
             return true;
         };
         let in_part = self.readable_only.get(subscription).is_none_or(|groups| {
-            Some(id) == id.subscription_id().as_ref()
-                || groups.iter().any(|group| group.contains(id))
+            Some(id) == id.subscription_id().as_ref() || groups.iter().any(|group| group.contains(id))
         });
         in_part && self.permits(id, subscription, action)
     }
 
     /// [`Self::may_read`] for a record of the estate.
     pub(crate) fn may_see(&self, place: &Place) -> bool {
-        self.may_read(
-            &place.id,
-            &kinds::read_action(&place.resource_type, &place.resource_type),
-        )
+        self.may_read(&place.id, &kinds::read_action(&place.resource_type, &place.resource_type))
     }
 
     /// Whether calls about the subscription as a whole (not lists of resources) are answered.
@@ -165,14 +151,8 @@ impl Rights {
 
     fn permits(&self, id: &ArmId, subscription: &str, action: &str) -> bool {
         let denied = self.denied.iter().any(|scope| scope.contains(id))
-            || self
-                .denied_actions
-                .iter()
-                .any(|(of, pattern)| of == subscription && matches(pattern, action))
-            || self
-                .denied_at
-                .iter()
-                .any(|(scope, of)| scope.contains(id) && matches(of, action));
+            || self.denied_actions.iter().any(|(of, pattern)| of == subscription && matches(pattern, action))
+            || self.denied_at.iter().any(|(scope, of)| scope.contains(id) && matches(of, action));
         !denied
     }
 
@@ -202,17 +182,13 @@ impl Rights {
 
 fn guid_of(subscription: &str) -> String {
     let id = ArmId::new(subscription);
-    id.subscription()
-        .unwrap_or_else(|| id.as_str().trim_start_matches('/'))
-        .to_owned()
+    id.subscription().unwrap_or_else(|| id.as_str().trim_start_matches('/')).to_owned()
 }
 
 fn holds(world: &World, subscription: &str, kind: &Kind) -> bool {
-    kind.types.iter().any(|of| {
-        world
-            .of_type(of)
-            .any(|(_, place)| place.id.subscription() == Some(subscription))
-    })
+    kind.types
+        .iter()
+        .any(|of| world.of_type(of).any(|(_, place)| place.id.subscription() == Some(subscription)))
 }
 
 /// Azure RBAC's wildcard: `*` stands for any characters, slashes included, without case.
@@ -243,21 +219,12 @@ mod tests {
     #[test]
     fn action_patterns_span_slashes_and_ignore_case() {
         assert!(matches("*/read", "Microsoft.Network/virtualNetworks/read"));
-        assert!(matches(
-            "microsoft.network/*",
-            "Microsoft.Network/networkSecurityGroups/read"
-        ));
-        assert!(matches(
-            "Microsoft.Network/*/read",
-            "Microsoft.Network/virtualNetworks/subnets/read"
-        ));
+        assert!(matches("microsoft.network/*", "Microsoft.Network/networkSecurityGroups/read"));
+        assert!(matches("Microsoft.Network/*/read", "Microsoft.Network/virtualNetworks/subnets/read"));
         assert!(!matches(
             "Microsoft.Network/virtualNetworks/read",
             "Microsoft.Network/virtualNetworks/subnets/read"
         ));
-        assert!(!matches(
-            "Microsoft.Compute/*",
-            "Microsoft.Network/virtualNetworks/read"
-        ));
+        assert!(!matches("Microsoft.Compute/*", "Microsoft.Network/virtualNetworks/read"));
     }
 }

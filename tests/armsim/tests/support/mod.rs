@@ -20,38 +20,19 @@ pub struct Answer {
 impl Answer {
     /// The error's code.
     pub fn code(&self) -> &str {
-        self.body
-            .pointer("/error/code")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.body.pointer("/error/code").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The codes of the error's details.
     pub fn details(&self) -> Vec<&str> {
-        let details = self
-            .body
-            .pointer("/error/details")
-            .and_then(Value::as_array);
-        details
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one["code"].as_str())
-            .collect()
+        let details = self.body.pointer("/error/details").and_then(Value::as_array);
+        details.into_iter().flatten().filter_map(|one| one["code"].as_str()).collect()
     }
 
     /// The ids of the items of a page.
     pub fn ids(&self) -> Vec<String> {
-        let items = self
-            .body
-            .get("value")
-            .or(self.body.get("data"))
-            .and_then(Value::as_array);
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(|item| item["id"].as_str())
-            .map(str::to_owned)
-            .collect()
+        let items = self.body.get("value").or(self.body.get("data")).and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(|item| item["id"].as_str()).map(str::to_owned).collect()
     }
 }
 
@@ -63,13 +44,8 @@ pub struct Azure {
 
 /// Serves the estate under these options.
 pub async fn serve(estate: Estate, options: Options) -> Azure {
-    let server = Server::start(estate, options)
-        .await
-        .expect("a loopback port is free");
-    let mut azure = Azure {
-        server,
-        token: String::new(),
-    };
+    let server = Server::start(estate, options).await.expect("a loopback port is free");
+    let mut azure = Azure { server, token: String::new() };
     azure.token = azure.fresh_token().await;
     azure
 }
@@ -78,29 +54,20 @@ impl Azure {
     /// A token from the managed identity endpoint.
     pub async fn fresh_token(&self) -> String {
         let path = "/msi/token?api-version=2019-08-01&resource=https://management.azure.com";
-        let answer = self
-            .send("GET", path, &[("X-IDENTITY-HEADER", "armsim")], "")
-            .await;
-        answer.body["access_token"]
-            .as_str()
-            .expect("the endpoint gives a token")
-            .to_owned()
+        let answer = self.send("GET", path, &[("X-IDENTITY-HEADER", "armsim")], "").await;
+        answer.body["access_token"].as_str().expect("the endpoint gives a token").to_owned()
     }
 
     /// An authorized GET of a path or of a `nextLink`.
     pub async fn get(&self, path: &str) -> Answer {
         let authorization = format!("Bearer {}", self.token);
-        self.send("GET", path, &[("Authorization", &authorization)], "")
-            .await
+        self.send("GET", path, &[("Authorization", &authorization)], "").await
     }
 
     /// An authorized POST of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let authorization = format!("Bearer {}", self.token);
-        let headers = [
-            ("Authorization", authorization.as_str()),
-            ("Content-Type", "application/json"),
-        ];
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         self.send("POST", path, &headers, &body.to_string()).await
     }
 
@@ -110,21 +77,12 @@ impl Azure {
     }
 
     /// One query of Resource Graph over some subscriptions.
-    pub async fn query_in(
-        &self,
-        query: &str,
-        subscriptions: Option<&[&str]>,
-        options: Value,
-    ) -> Answer {
+    pub async fn query_in(&self, query: &str, subscriptions: Option<&[&str]>, options: Value) -> Answer {
         let mut body = json!({"query": query, "options": options});
         if let Some(subscriptions) = subscriptions {
             body["subscriptions"] = json!(subscriptions);
         }
-        self.post(
-            "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01",
-            &body,
-        )
-        .await
+        self.post("/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01", &body).await
     }
 
     /// All pages of an ARM list.
@@ -134,77 +92,45 @@ impl Azure {
         while let Some(path) = next {
             let page = self.get(&path).await;
             assert_eq!(page.status, 200, "{path}: {}", page.body);
-            items.extend(
-                page.body["value"]
-                    .as_array()
-                    .expect("a page has a value")
-                    .iter()
-                    .cloned(),
-            );
+            items.extend(page.body["value"].as_array().expect("a page has a value").iter().cloned());
             next = page.body["nextLink"].as_str().map(str::to_owned);
         }
         items
     }
 
     /// Any request.
-    pub async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let base = self.server.base_url();
-        let host = base
-            .strip_prefix("http://")
-            .expect("the server is plain http");
+        let host = base.strip_prefix("http://").expect("the server is plain http");
         let path = path.strip_prefix(base).unwrap_or(path);
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         let mut stream = TcpStream::connect(host).await.expect("the server listens");
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("the server reads");
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
         let mut response = Vec::new();
-        stream
-            .read_to_end(&mut response)
-            .await
-            .expect("the server answers");
+        stream.read_to_end(&mut response).await.expect("the server answers");
         parse(&String::from_utf8(response).expect("the answer is text"))
     }
 }
 
 fn parse(response: &str) -> Answer {
-    let (head, body) = response
-        .split_once("\r\n\r\n")
-        .expect("there is a head and a body");
+    let (head, body) = response.split_once("\r\n\r\n").expect("there is a head and a body");
     let mut lines = head.lines();
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1))
-        .and_then(|code| code.parse().ok());
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
     let headers = lines.filter_map(|line| line.split_once(": "));
     Answer {
         status: status.expect("there is a status"),
-        headers: headers
-            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-            .collect(),
+        headers: headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect(),
         body: serde_json::from_str(body).unwrap_or(Value::Null),
     }
 }
 
 /// The guid of the subscription of that name.
 pub fn subscription(estate: &Estate, name: &str) -> String {
-    let found = estate
-        .header
-        .subscriptions
-        .iter()
-        .find(|subscription| subscription.name == name);
+    let found = estate.header.subscriptions.iter().find(|subscription| subscription.name == name);
     found.expect("the estate has the subscription").id.clone()
 }
 
@@ -212,9 +138,7 @@ pub fn subscription(estate: &Estate, name: &str) -> String {
 pub fn ids_of(estate: &Estate, resource_type: &str, subscription: &str) -> Vec<String> {
     let inside = format!("/subscriptions/{subscription}/");
     let of_type = estate.records.iter().filter(|record| {
-        record["type"]
-            .as_str()
-            .is_some_and(|told| told.eq_ignore_ascii_case(resource_type))
+        record["type"].as_str().is_some_and(|told| told.eq_ignore_ascii_case(resource_type))
     });
     let mut ids: Vec<String> = of_type
         .filter_map(|record| record["id"].as_str())

@@ -1,0 +1,279 @@
+//! The daemon as an operator meets it: a process, its signals, its listener. Real `promtool` judges its metrics.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use armsim::{Fault, Options, RunningServer, Server, company};
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up. Nothing here should come near it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A daemon on an armsim, and what it logs.
+struct Daemon {
+    process: Child,
+    logs: Receiver<String>,
+    address: String,
+    config: PathBuf,
+    _folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts a daemon that sweeps every `interval`, with `more` at the end of its configuration.
+    fn start(server: &RunningServer, interval: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("mlfence.yaml");
+        fs::write(&config, Self::config(server, interval, more)).expect("written");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mlfence"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .env("IDENTITY_ENDPOINT", server.identity_endpoint())
+            .env("IDENTITY_HEADER", armsim::server::SECRET)
+            .env_remove("MLFENCE_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("mlfence starts");
+        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let (send, logs) = mpsc::channel();
+        thread::spawn(move || lines.map_while(Result::ok).all(|line| send.send(line).is_ok()));
+        let mut daemon = Self { process, logs, address: String::new(), config, _folder: folder };
+        let line = daemon.log("listens on http://");
+        daemon.address = line.rsplit("http://").next().expect("an address").trim().to_owned();
+        daemon
+    }
+
+    fn config(server: &RunningServer, interval: &str, more: &str) -> String {
+        let url = server.base_url();
+        format!(
+            "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\ncredential: {{ type: managed_identity }}\n\
+             schedule: {{ interval: {interval}, jitter: 0% }}\nhttp: {{ listen: '127.0.0.1:0' }}\n{more}"
+        )
+    }
+
+    /// Waits for a line of the log that holds `text`.
+    fn log(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            let line = self.logs.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("`{text}` was not logged:\n{}", seen.join("\n")));
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)
+            .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, body.to_owned())
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Ends it by SIGTERM and gives its exit code; panics if it hasn't ended after five seconds, which is promised.
+    fn end(mut self) -> i32 {
+        self.signal("TERM");
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            if let Some(status) = self.process.try_wait().expect("it is ours") {
+                return status.code().expect("not by a signal");
+            }
+            assert!(Instant::now() < until, "it did not end within 5 s of SIGTERM");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // A failed test leaves no daemon behind.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn demo(options: Options) -> RunningServer {
+    Server::start(company::demo().0, options).await.expect("armsim starts")
+}
+
+/// The sum of a metric's samples whose labels hold all of `labels`.
+fn sum(exposition: &str, metric: &str, labels: &[&str]) -> f64 {
+    exposition
+        .lines()
+        .filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(['{', ' '])))
+        .filter(|line| labels.iter().all(|label| line.contains(label)))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+fn promtool(exposition: &str) {
+    let mut check = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("promtool does not run ({error}); `make test` installs the Debian package prometheus")
+        });
+    check.stdin.take().expect("piped").write_all(exposition.as_bytes()).expect("sent");
+    let output = check.wait_with_output().expect("it ends");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.trim().is_empty(), "promtool says: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_sweep_is_exported_and_sigterm_ends_it() {
+    let server = demo(Options::default()).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    let line = daemon.log("last sweep");
+    assert!(line.contains("12 fail") && line.contains("13 unknown"), "{line}");
+    let (status, exposition) = daemon.get("/metrics");
+    assert_eq!(status, 200);
+    promtool(&exposition);
+    assert_eq!(
+        sum(&exposition, "mlfence_results", &["policy=\"AKS-001\"", "severity=\"high\"", "status=\"fail\""]),
+        1.0
+    );
+    assert_eq!(sum(&exposition, "mlfence_results", &["status=\"fail\""]), 12.0);
+    assert_eq!(sum(&exposition, "mlfence_open_findings", &["state=\"confirmed\""]), 12.0);
+    assert_eq!(sum(&exposition, "mlfence_unknown_results", &["code=\"denied\""]), 13.0);
+    assert_eq!(sum(&exposition, "mlfence_sweep_complete", &[]), 0.0);
+    assert_eq!(sum(&exposition, "mlfence_findings_opened_total", &[]), 12.0);
+    let (status, detail) = daemon.get("/readyz");
+    assert_eq!((status, detail.contains("12 fail")), (200, true), "{detail}");
+    assert_eq!(daemon.get("/healthz").0, 200);
+    assert_eq!(daemon.get("/nothing").0, 404);
+    assert_eq!(daemon.end(), 0);
+}
+
+/// A daemon that cannot reach Azure stays up, says so, and shows no zeros that would look like a healthy estate.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_azure_it_stays_up_and_claims_nothing() {
+    let server = demo(Options::default()).await;
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 100 });
+    let daemon = Daemon::start(&server, "1h", "");
+    daemon.log("the sweep failed");
+    let (status, detail) = daemon.get("/readyz");
+    assert_eq!(status, 503);
+    assert!(detail.contains("none has finished yet"), "{detail}");
+    assert_eq!(daemon.get("/healthz").0, 200);
+    let (_, exposition) = daemon.get("/metrics");
+    promtool(&exposition);
+    for metric in [
+        "mlfence_results",
+        "mlfence_open_findings",
+        "mlfence_unknown_results",
+        "mlfence_sweep_last_success_timestamp_seconds",
+    ] {
+        assert!(!exposition.contains(&format!("\n{metric}")), "{metric} shows something:\n{exposition}");
+    }
+    assert_eq!(daemon.end(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_reload_keeps_what_ran_and_a_good_one_takes_effect() {
+    let server = demo(Options::default()).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    daemon.log("last sweep");
+    let before = daemon.get("/metrics").1;
+
+    fs::write(&daemon.config, "cloud: mars\nsurprise: 1\n").expect("written");
+    daemon.signal("HUP");
+    daemon.log("the reload was refused");
+    daemon.log("last sweep");
+    let after = daemon.get("/metrics").1;
+    for metric in ["mlfence_results", "mlfence_open_findings", "mlfence_policy_bundle_info"] {
+        let of = |text: &str| {
+            text.lines().filter(|line| line.starts_with(metric)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&after), of(&before), "{metric}");
+    }
+
+    let folder = daemon.config.parent().expect("a folder").join("policies");
+    fs::create_dir(&folder).expect("made");
+    fs::write(folder.join("broken.rego"), "package broken\n\nx := ").expect("written");
+    fs::write(&daemon.config, Daemon::config(&server, "1h", "policies: { directories: [policies] }\n"))
+        .expect("written");
+    daemon.signal("HUP");
+    assert!(daemon.log("the reload was refused").contains("broken.rego"));
+    daemon.log("last sweep");
+
+    fs::write(&daemon.config, Daemon::config(&server, "1h", "policies: { disabled: [AKS-001] }\n"))
+        .expect("written");
+    daemon.signal("HUP");
+    daemon.log("were reloaded");
+    daemon.log("last sweep");
+    let after = daemon.get("/metrics").1;
+    assert_eq!(sum(&after, "mlfence_open_findings", &["policy=\"AKS-001\""]), 0.0);
+    assert_eq!(sum(&after, "mlfence_findings_resolved_total", &["reason=\"policy_removed\""]), 1.0);
+    assert_eq!(sum(&after, "mlfence_open_findings", &["state=\"confirmed\""]), 11.0);
+    assert_eq!(daemon.end(), 0);
+}
+
+/// Sweeps never overlap: however slow Azure is against the interval, one identity asks for its subscriptions once
+/// per finished sweep.
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_follow_each_other_and_never_overlap() {
+    let server = demo(Options { latency: Duration::from_millis(20), ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "10s", "");
+    daemon.log("last sweep");
+    daemon.signal("HUP");
+    daemon.log("last sweep");
+    daemon.signal("HUP");
+    daemon.log("last sweep");
+    assert_eq!(server.stats().of("subscriptions"), 3);
+    assert_eq!(daemon.end(), 0);
+}
+
+/// SIGTERM in the middle of a sweep that waits for Azure ends the daemon all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_during_a_sweep_ends_it() {
+    let server = demo(Options { latency: Duration::from_secs(20), ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    assert_eq!(daemon.get("/readyz").0, 503);
+    assert_eq!(daemon.end(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_asks_the_local_daemon() {
+    let server = demo(Options::default()).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    daemon.log("last sweep");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("health.yaml");
+    let health = |config: &Path, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mlfence"))
+            .args(["health", "--config"])
+            .arg(config)
+            .args(more)
+            .output();
+        output.expect("mlfence runs").status.code().expect("not by a signal")
+    };
+    // A file that somebody broke does not make the daemon ill.
+    fs::write(&config, format!("cloud: mars\nhttp: {{ listen: '{}' }}\n", daemon.address)).expect("written");
+    assert_eq!((health(&config, &[]), health(&config, &["--ready"])), (0, 0));
+    assert_eq!(daemon.end(), 0);
+    assert_eq!(health(&config, &[]), 3);
+}
