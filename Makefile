@@ -1,0 +1,27 @@
+# Two commands do all: `make demo` and `make test`.
+
+.PHONY: demo test tools lint unit
+
+# A simulated Azure and the daemon on it; ends with Ctrl-C.
+demo:
+	cargo build --workspace --bins
+	@tests/demo.sh
+
+# Everything that must hold before a change goes in.
+test: tools lint unit
+
+# What the tests need besides Rust: promtool, which judges metrics and alert rules.
+tools:
+	@command -v promtool >/dev/null || { \
+	  echo "installing promtool (Debian package prometheus)"; \
+	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends prometheus; }
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+unit:
+	cargo test --workspace
+	cargo run --quiet -- policy test --coverage
+	cargo run --quiet -- config check --config deploy/mlfence.yaml
