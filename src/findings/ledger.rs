@@ -152,3 +152,6 @@ fn gone(subject: &Subject, sweep: &Sweep<'_>) -> bool {
     });
     swept && !hidden
 }
+
+#[cfg(test)]
+mod tests;

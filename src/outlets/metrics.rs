@@ -180,6 +180,8 @@ impl Metrics {
     /// Notes the policies that failed in a sweep.
     pub fn policy_errors(&self, report: &Report) {
         for result in &report.results {
+            // A policy that never failed shows 0, so that its first failure is an increase.
+            self.policy_errors.with_label_values(&[result.policy.as_str()]);
             if result.reason.as_ref().is_some_and(|reason| reason.code == Code::PolicyError) {
                 self.policy_errors.with_label_values(&[result.policy.as_str()]).inc();
             }
