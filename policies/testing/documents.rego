@@ -24,6 +24,7 @@ subnet(network, name, delegations) := {
 	"name": name,
 	"vnet": network,
 	"delegations": {"value": delegations},
+	"settled": {"value": true},
 }
 
 delegation(service) := {"service": service, "succeeded": {"value": true}}

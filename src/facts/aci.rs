@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use crate::inventory::containers::{ContainerGroup, Registry as RegistryNode};
 use crate::inventory::machine_learning::{Service, Workspace};
-use crate::inventory::state::State;
+use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::document::{AciNetwork, AciService, Fact, Ownership, Registry};
-use super::endpoints::{exists, in_vnet};
+use super::endpoints::{exists, in_vnet, settled};
 
 /// A web service, or a container group that shows a sign of being one.
 pub(super) struct Found<'a> {
@@ -24,17 +24,17 @@ pub(super) struct Found<'a> {
 pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     let mut placed: Vec<&ResourceId> = Vec::new();
+    let registries = registries_by_host(inventory);
     for service in inventory.services.values() {
         if service.on_aci == Ok(false) || service.state == Ok(State::Deleting) {
             continue;
         }
-        let group = group_of(inventory, service);
+        let group = group_of(inventory, &registries, service);
         placed.extend(group.as_ref().ok().map(|group| &group.id));
         let workspace = Some(service.workspace.clone());
         // The record is a child of its workspace: whose it is needs no further proof.
         found.push(Found { service: Some(service), group, workspace, owner: Ok(Ownership::ServiceRecord) });
     }
-    let registries = registries_by_host(inventory);
     for group in inventory.container_groups.values() {
         if placed.contains(&&group.id) || group.state == Ok(State::Deleting) {
             continue;
@@ -47,7 +47,11 @@ pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
 }
 
 /// The container group that answers at the service's address.
-fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a ContainerGroup> {
+fn group_of<'a>(
+    inventory: &'a Inventory,
+    registries: &Registries<'_>,
+    service: &Service,
+) -> Known<&'a ContainerGroup> {
     let hosts = service.hosts.as_ref().map_err(Clone::clone)?;
     let unplaced = |message: String| Reason::new(Code::PlacementUnproven, message);
     if hosts.is_empty() {
@@ -58,7 +62,8 @@ fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a Contai
         .values()
         .filter(|group| {
             group.hosts.iter().any(|host| {
-                hosts.contains(host) && (!is_private(host) || same_names(inventory, service, group))
+                hosts.contains(host)
+                    && (!is_private(host) || is_likely(inventory, registries, service, group))
             })
         })
         .collect();
@@ -96,8 +101,18 @@ fn group_of<'a>(inventory: &'a Inventory, service: &Service) -> Known<&'a Contai
     }
 }
 
-/// Whether the group lives in the VNet and subnet that the service's record names.
-fn same_names(inventory: &Inventory, service: &Service, group: &ContainerGroup) -> bool {
+/// Whether a group that has the service's private address is likely the one: it lives where the service's record asks
+/// for, or its image proves that it is the same workspace's. An address alone may repeat in another network.
+fn is_likely(
+    inventory: &Inventory,
+    registries: &Registries<'_>,
+    service: &Service,
+    group: &ContainerGroup,
+) -> bool {
+    let owner = owner_by_image(inventory, registries, group);
+    if let Some((Some(workspace), Ok(Ownership::Image))) = owner {
+        return workspace == service.workspace;
+    }
     let Ok(Some((vnet, subnet))) = &service.asked_network else { return false };
     let subnets = placement(inventory, group).unwrap_or_default();
     subnets.iter().any(|id| {
@@ -152,8 +167,10 @@ fn in_a_vnet(inventory: &Inventory, group: &ContainerGroup) -> Known<bool> {
 }
 
 /// The workspaces that each registry host serves.
-fn registries_by_host(inventory: &Inventory) -> BTreeMap<String, Vec<&Workspace>> {
-    let mut hosts: BTreeMap<String, Vec<&Workspace>> = BTreeMap::new();
+type Registries<'a> = BTreeMap<String, Vec<&'a Workspace>>;
+
+fn registries_by_host(inventory: &Inventory) -> Registries<'_> {
+    let mut hosts: Registries<'_> = BTreeMap::new();
     for workspace in inventory.workspaces.values() {
         let Ok(Some(id)) = &workspace.registry else { continue };
         if let Ok(host) = inventory.registry(id).and_then(|registry| registry.login_server.clone()) {
@@ -169,7 +186,7 @@ fn registries_by_host(inventory: &Inventory) -> BTreeMap<String, Vec<&Workspace>
 /// anybody could hide, no other. An `azureml` image from elsewhere is a sign, but no proof.
 fn owner_by_image(
     inventory: &Inventory,
-    registries: &BTreeMap<String, Vec<&Workspace>>,
+    registries: &Registries<'_>,
     group: &ContainerGroup,
 ) -> Option<(Option<ResourceId>, Known<Ownership>)> {
     let unproven = |message: String| Err(Reason::new(Code::OwnershipUnproven, message));
@@ -182,7 +199,11 @@ fn owner_by_image(
             ));
         }
     };
-    let image = images.iter().find(|image| image.split('/').skip(1).any(|segment| segment == "azureml"))?;
+    // Any image of a workspace's registry is a sign, and so is any `azureml` image.
+    let image = images.iter().find(|image| {
+        image.split('/').skip(1).any(|segment| segment == "azureml")
+            || image.split_once('/').is_some_and(|(host, _)| registries.contains_key(host))
+    })?;
     let (host, repository) = image.split_once('/')?;
     let workspaces = registries.get(host).map(Vec::as_slice).unwrap_or_default();
     Some(match workspaces {
@@ -246,7 +267,7 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
                 registry.map(|node| Registry {
                     id: node.id.clone(),
                     name: node.id.name().to_owned(),
-                    public: node.public.clone().into(),
+                    public: open(node).into(),
                 })
             })
             .into(),
@@ -271,6 +292,14 @@ fn registry<'a>(inventory: &'a Inventory, workspace: &Known<&Workspace>) -> Know
     match workspace.clone()?.registry.clone()? {
         Some(id) => inventory.registry(&id).map(Some),
         None => Ok(None),
+    }
+}
+
+/// Whether the registry is open to everybody; while it is being changed, that it is open is not proven.
+fn open(registry: &RegistryNode) -> Known<bool> {
+    match (registry.public.clone()?, unsettled(&registry.state, &registry.id)) {
+        (true, Some(reason)) => Err(reason),
+        (open, _) => Ok(open),
     }
 }
 
@@ -308,7 +337,7 @@ fn rule_for_vnet(inventory: &Inventory, registry: &RegistryNode, vnet: &Resource
     }
     let subnets = inventory.vnet(vnet)?.subnets.as_ref().map_err(Clone::clone)?;
     match exists(subnets.iter().map(|subnet| subnet.registry_service_endpoint.clone()))? {
-        false => Ok(false),
+        false => settled(inventory, vnet).map(|_| false),
         true => Err(Reason::new(
             Code::Unproven,
             format!(

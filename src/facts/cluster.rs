@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::inventory::graph::vnet_of;
 use crate::inventory::machine_learning::Compute;
 use crate::inventory::network::Subnet as SubnetNode;
-use crate::inventory::state::State;
+use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
 
 use super::document::{AllUnknown, Cluster, Delegation, Fact, RangeUse, Search, Subnet, VnetRef};
+use super::endpoints::settled;
 use super::ranges::{self, Ranges};
 
 /// The facts of the cluster behind `target`; `computes` are its attachments.
@@ -30,6 +31,11 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
     let vnets = vnets(inventory, cluster);
     let service = service_ranges(cluster, computes);
     let dns = first_told(cluster.dns_service_ip.clone(), computes, |compute| &compute.dns_service_ip);
+    let dns_contained =
+        dns.value.clone().and_then(|ip| match (ranges::contained(&ip, &service)?, dns.unsettled) {
+            (true, Some(reason)) => Err(reason),
+            (contained, _) => Ok(contained),
+        });
     let docker = docker_bridge(cluster, computes);
     let mut subnets = Ranges::default();
     subnets.add_vnets(inventory, &vnets, false);
@@ -58,24 +64,27 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
             Some(reason) => Fact::Unknown { unknown: reason.clone() },
             None => Fact::of(service.known.iter().map(|range| range.text.clone()).collect()),
         },
-        dns_service_ip_in_service_cidr: dns.clone().and_then(|ip| ranges::contained(&ip, &service)).into(),
-        dns_service_ip: dns.into(),
+        dns_service_ip_in_service_cidr: dns_contained.into(),
+        dns_service_ip: dns.value.into(),
         reserved_range_overlaps: all.overlapping(&ranges::reserved()),
         service_cidr_overlaps: subnets.overlapping(&service),
-        docker_bridge_overlaps: match &docker {
+        docker_bridge_overlaps: match &docker.value {
             Err(reason) => Search::all_unknown(reason),
             Ok(None) => {
                 Search::all_unknown(&Reason::new(Code::NotTold, "no Docker bridge range is recorded"))
             }
-            Ok(Some(bridge)) => {
+            Ok(Some(text)) => {
                 let mut others = service.clone();
                 others.add_vnets(inventory, &vnets, false);
-                let mut docker = Ranges::default();
-                docker.add(RangeUse::ServiceCidr, None, Ok(vec![bridge.clone()]));
-                others.overlapping(&docker)
+                let mut bridge = Ranges::default();
+                bridge.add(RangeUse::ServiceCidr, None, Ok(vec![text.clone()]));
+                if let Some(reason) = docker.unsettled {
+                    bridge.hide(reason);
+                }
+                others.overlapping(&bridge)
             }
         },
-        docker_bridge_cidr: docker.into(),
+        docker_bridge_cidr: docker.value.into(),
     }
 }
 
@@ -133,6 +142,10 @@ pub(super) fn subnet(inventory: &Inventory, id: &ResourceId) -> Known<Subnet> {
         name: id.name().to_owned(),
         vnet: vnet_ref(&vnet),
         delegations: inventory.subnet(id).and_then(delegations).into(),
+        settled: inventory
+            .subnet(id)
+            .and_then(|node| unsettled(&node.state, id).map_or_else(|| settled(inventory, &vnet), Err))
+            .into(),
     })
 }
 
@@ -156,12 +169,21 @@ pub(super) fn vnet_ref(id: &ResourceId) -> VnetRef {
     }
 }
 
+/// A value from the cluster's record, or from what Azure Machine Learning recorded of it; then with the reason why
+/// the recording compute may not be relied on just now.
+struct Told<T> {
+    value: Known<T>,
+    unsettled: Option<Reason>,
+}
+
 /// The service ranges: the cluster's word wins over what Azure Machine Learning recorded.
 fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Ranges {
-    let told = cluster.service_cidrs.clone();
-    let texts = first_told(told, computes, |compute| &compute.service_cidrs);
+    let told = first_told(cluster.service_cidrs.clone(), computes, |compute| &compute.service_cidrs);
     let mut ranges = Ranges::default();
-    ranges.add(RangeUse::ServiceCidr, None, texts);
+    ranges.add(RangeUse::ServiceCidr, None, told.value);
+    if let Some(reason) = told.unsettled {
+        ranges.hide(reason);
+    }
     match &cluster.dual_stack {
         Ok(true) if ranges.known.iter().all(|range| range.net.addr().is_ipv4()) => {
             let message = format!("{} speaks IPv6, but its IPv6 service range was not told", cluster.id);
@@ -173,14 +195,19 @@ fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Range
     ranges
 }
 
-fn docker_bridge(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Known<Option<String>> {
-    let recorded = computes.iter().map(|compute| &compute.docker_bridge_cidr);
-    for told in std::iter::once(&cluster.docker_bridge_cidr).chain(recorded) {
-        if told.as_ref().map_err(Clone::clone)?.is_some() {
-            return told.clone();
-        }
-    }
-    Ok(None)
+/// The Docker bridge range, none where nobody recorded one.
+fn docker_bridge(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Told<Option<String>> {
+    let own = match cluster.docker_bridge_cidr.clone() {
+        Ok(Some(range)) => Ok(range),
+        Ok(None) => Err(Reason::new(Code::NotTold, "no Docker bridge range is recorded")),
+        Err(reason) => Err(reason),
+    };
+    let told = first_told(own, computes, |compute| &compute.docker_bridge_cidr);
+    let value = match told.value {
+        Err(reason) if reason.code == Code::NotTold => Ok(None),
+        value => value.map(Some),
+    };
+    Told { value, unsettled: told.unsettled }
 }
 
 /// The cluster's own word if it told one, else the first that Azure Machine Learning recorded.
@@ -188,17 +215,19 @@ fn first_told<T: Clone>(
     own: Known<T>,
     computes: &[&Compute],
     recorded: impl Fn(&Compute) -> &Known<Option<T>>,
-) -> Known<T> {
+) -> Told<T> {
     match own {
         Err(reason) if reason.code == Code::NotTold => {
-            for compute in computes {
-                if let Some(told) = recorded(compute).clone()? {
-                    return Ok(told);
+            let found = computes.iter().find_map(|compute| match recorded(compute).clone() {
+                Ok(None) => None,
+                Ok(Some(value)) => {
+                    Some(Told { value: Ok(value), unsettled: unsettled(&compute.state, &compute.id) })
                 }
-            }
-            Err(reason)
+                Err(reason) => Some(Told { value: Err(reason), unsettled: None }),
+            });
+            found.unwrap_or(Told { value: Err(reason), unsettled: None })
         }
-        told => told,
+        value => Told { value, unsettled: None },
     }
 }
 

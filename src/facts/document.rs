@@ -314,6 +314,8 @@ pub struct Subnet {
     pub vnet: VnetRef,
     /// The services that it is delegated to.
     pub delegations: Fact<Vec<Delegation>>,
+    /// `true` if neither it nor its VNet is being changed; otherwise unknown, and no pass may rest on it.
+    pub settled: Fact<bool>,
 }
 
 /// A delegation of a subnet.

@@ -3,6 +3,7 @@
 use crate::inventory::graph::vnet_of;
 use crate::inventory::machine_learning::Workspace;
 use crate::inventory::network::Connection;
+use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 use super::document::EndpointNetwork;
@@ -13,7 +14,7 @@ use super::document::EndpointNetwork;
 /// does not list is a contradiction: one of the two records is out of date, so "none" is not proven.
 pub(super) fn has_endpoint(inventory: &Inventory, workspace: &Workspace) -> Known<bool> {
     let connections = workspace.connections.as_ref().map_err(Clone::clone)?;
-    if exists(connections.iter().map(Connection::usable))? {
+    if exists(connections.iter().map(|connection| usable(inventory, connection)))? {
         return Ok(true);
     }
     unlisted_claim(inventory, workspace, connections).map_or(Ok(false), Err)
@@ -27,6 +28,26 @@ fn unlisted_claim(inventory: &Inventory, workspace: &Workspace, listed: &[Connec
     let message =
         format!("{} claims an approved connection to {}, which does not list it", claims.id, workspace.id);
     Some(Reason::new(Code::Contradiction, message))
+}
+
+/// Whether a connection carries traffic: approved and finished, and so is its endpoint where that can be read.
+fn usable(inventory: &Inventory, connection: &Connection) -> Known<bool> {
+    if !connection.usable()? {
+        return Ok(false);
+    }
+    let Ok(endpoint) =
+        connection.endpoint.as_ref().map_err(Clone::clone).and_then(|id| inventory.private_endpoint(id))
+    else {
+        return Ok(true);
+    };
+    match &endpoint.state {
+        Ok(State::Settled) => Ok(true),
+        Ok(State::Deleting | State::Failed(_)) => Ok(false),
+        // The connection told its own state already.
+        Err(reason) if reason.code == Code::NotTold => Ok(true),
+        Ok(State::Changing(_)) | Err(_) => Err(unsettled(&endpoint.state, &endpoint.id)
+            .unwrap_or_else(|| Reason::new(Code::Transitional, format!("{} is being changed", endpoint.id)))),
+    }
 }
 
 /// The subnet of a connection's endpoint, from the target's word, else from the endpoint's own record.
@@ -50,7 +71,7 @@ pub(super) fn networks(
 ) -> Known<Vec<EndpointNetwork>> {
     let mut networks = Vec::new();
     for connection in connections.as_ref().map_err(Clone::clone)? {
-        if connection.usable()? {
+        if usable(inventory, connection)? {
             let subnet = subnet(inventory, connection)?;
             networks.push(EndpointNetwork {
                 endpoint: connection.endpoint.clone()?,
@@ -74,9 +95,9 @@ pub(super) fn in_vnet(
         // An endpoint that surely lies elsewhere does not matter, whatever its connection's state.
         match subnet(inventory, connection).and_then(|subnet| accepts(&vnet_of(&subnet)?)) {
             Ok(false) => Ok(false),
-            Ok(true) => connection.usable(),
+            Ok(true) => usable(inventory, connection),
             Err(reason) => {
-                if connection.usable()? {
+                if usable(inventory, connection)? {
                     Err(reason)
                 } else {
                     Ok(false)
@@ -98,9 +119,18 @@ pub(super) fn peered(inventory: &Inventory, one: &ResourceId, other: &ResourceId
     };
     match (side(one, other), side(other, one)) {
         (Ok(false), _) | (_, Ok(false)) => Ok(false),
-        (Ok(true), Ok(true)) => Ok(true),
+        (Ok(true), Ok(true)) => match [one, other].iter().find_map(|id| settled(inventory, id).err()) {
+            Some(reason) => Err(reason),
+            None => Ok(true),
+        },
         (Err(reason), _) | (_, Err(reason)) => Err(reason),
     }
+}
+
+/// Whether nothing in a VNet is being changed; whatever is read off one that is may not hold.
+pub(super) fn settled(inventory: &Inventory, vnet: &ResourceId) -> Known<bool> {
+    let node = inventory.vnet(vnet)?;
+    unsettled(&node.state, vnet).map_or(Ok(true), Err)
 }
 
 /// Three-valued "there is one": a yes decides, else an unknown, else no.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::inventory::network::prefix;
+use crate::inventory::state::unsettled;
 use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 use super::document::{Overlap, RangeUse, Search};
@@ -68,6 +69,9 @@ impl Ranges {
                 Ok(vnet) => vnet,
                 Err(reason) => return self.hide(reason),
             };
+            if let Some(reason) = unsettled(&vnet.state, id) {
+                self.hide(reason);
+            }
             if with_space {
                 self.add(RangeUse::Vnet, Some(id), vnet.prefixes.clone());
             }
@@ -76,6 +80,9 @@ impl Ranges {
                     for subnet in subnets {
                         // A subnet without an id of its own is shown by its VNet.
                         let named = subnet.id.as_ref().unwrap_or(id);
+                        if let Some(reason) = unsettled(&subnet.state, named) {
+                            self.hide(reason);
+                        }
                         self.add(RangeUse::Subnet, Some(named), subnet.prefixes.clone());
                     }
                 }

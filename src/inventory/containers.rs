@@ -29,6 +29,8 @@ pub struct ContainerGroup {
 pub struct Registry {
     /// Its id.
     pub id: ResourceId,
+    /// Its provisioning state.
+    pub state: Known<State>,
     /// The host in its images' names, folded.
     pub login_server: Known<String>,
     /// Whether public access is enabled and allowed by default.
@@ -69,6 +71,7 @@ impl Registry {
         let part = Part::of(record);
         Self {
             id: record.id().clone(),
+            state: State::read(&field::REGISTRY_STATE, part),
             login_server: field::REGISTRY_LOGIN_SERVER.told_text(part).map(str::to_ascii_lowercase),
             public: public(part),
             vnet_rules: match field::REGISTRY_VNET_RULES.list(part) {

@@ -203,6 +203,8 @@ fields! {
     }
     AksClusters {
         CLUSTER_LOCATION "location" NotTold NotTold;
+        // An edge zone is not its parent region.
+        CLUSTER_EDGE_ZONE "extendedLocation.name" Nothing Nothing;
         CLUSTER_STATE "properties.provisioningState" NotTold NotTold;
         CLUSTER_VERSION "properties.kubernetesVersion" NotTold NotTold;
         // The public and the private name tell it as well.
@@ -253,6 +255,7 @@ fields! {
         PROFILE_CONTAINER "properties.containerNetworkInterfaces[].properties.container.id" Nothing Nothing;
     }
     Registries {
+        REGISTRY_STATE "properties.provisioningState" NotTold NotTold;
         REGISTRY_LOGIN_SERVER "properties.loginServer" Elsewhere Elsewhere;
         REGISTRY_SKU "sku.name" Elsewhere Elsewhere;
         REGISTRY_PUBLIC "properties.publicNetworkAccess" NotTold NotTold;
@@ -267,9 +270,11 @@ fields! {
         REGISTRY_ENDPOINT_STATE "properties.privateEndpointConnections[].properties.provisioningState" NotTold NotTold;
     }
     VirtualNetworks {
+        VNET_STATE "properties.provisioningState" NotTold NotTold;
         VNET_PREFIXES "properties.addressSpace.addressPrefixes" NotTold NotTold;
         VNET_SUBNETS "properties.subnets" NotTold Nothing;
         SUBNET_ID "properties.subnets[].id" NotTold NotTold;
+        SUBNET_STATE "properties.subnets[].properties.provisioningState" NotTold NotTold;
         // One of the two; neither while an address pool's allocation is not resolved.
         SUBNET_PREFIX "properties.subnets[].properties.addressPrefix" Elsewhere Elsewhere;
         SUBNET_PREFIXES "properties.subnets[].properties.addressPrefixes" Elsewhere Elsewhere;
@@ -284,6 +289,8 @@ fields! {
         PEERING_ACCESS "properties.virtualNetworkPeerings[].properties.allowVirtualNetworkAccess" NotTold NotTold;
     }
     PrivateEndpoints {
+        // The connection has a state of its own.
+        ENDPOINT_STATE "properties.provisioningState" Elsewhere Elsewhere;
         // A workspace's connection tells the subnet as well.
         ENDPOINT_SUBNET "properties.subnet.id" Elsewhere Elsewhere;
         ENDPOINT_CONNECTIONS "properties.privateLinkServiceConnections" Nothing Nothing;

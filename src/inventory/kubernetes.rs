@@ -11,7 +11,7 @@ use super::{Code, Known, Reason, Record, ResourceId};
 pub struct Cluster {
     /// Its id.
     pub id: ResourceId,
-    /// Its region, folded.
+    /// Its region, folded; with its edge zone, if it lies in one.
     pub location: Known<String>,
     /// Its provisioning state.
     pub state: Known<State>,
@@ -63,7 +63,12 @@ impl Cluster {
         };
         Self {
             id: id.clone(),
-            location: field::CLUSTER_LOCATION.told_text(part).map(fold_region),
+            location: field::CLUSTER_LOCATION.told_text(part).map(fold_region).and_then(|region| {
+                Ok(match field::CLUSTER_EDGE_ZONE.text(part)? {
+                    Some(zone) => format!("{region}, edge zone {}", fold_region(zone)),
+                    None => region,
+                })
+            }),
             state: State::read(&field::CLUSTER_STATE, part),
             private_flag: lenient(&field::CLUSTER_PRIVATE),
             public_fqdn_flag: lenient(&field::CLUSTER_PUBLIC_FQDN),

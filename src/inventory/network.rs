@@ -44,6 +44,8 @@ impl Connection {
 pub struct Vnet {
     /// Its id.
     pub id: ResourceId,
+    /// Its provisioning state.
+    pub state: Known<State>,
     /// Its address space, as Azure told it.
     pub prefixes: Known<Vec<String>>,
     /// Its subnets.
@@ -57,6 +59,8 @@ pub struct Vnet {
 pub struct Subnet {
     /// Its id.
     pub id: Known<ResourceId>,
+    /// Its provisioning state.
+    pub state: Known<State>,
     /// Its prefixes, as Azure told them.
     pub prefixes: Known<Vec<String>>,
     /// What it is delegated to.
@@ -88,6 +92,8 @@ pub struct Peering {
 pub struct PrivateEndpoint {
     /// Its id.
     pub id: ResourceId,
+    /// Its provisioning state.
+    pub state: Known<State>,
     /// Its subnet.
     pub subnet: Known<ResourceId>,
     /// The resources that it claims an approved connection to.
@@ -110,6 +116,7 @@ impl Vnet {
         let part = Part::of(record);
         Self {
             id: record.id().clone(),
+            state: State::read(&field::VNET_STATE, part),
             prefixes: field::VNET_PREFIXES.texts(part),
             subnets: field::VNET_SUBNETS.list(part).map(|list| list.into_iter().map(Subnet::read).collect()),
             peerings: field::VNET_PEERINGS
@@ -123,6 +130,7 @@ impl Subnet {
     fn read(part: Part<'_>) -> Self {
         Self {
             id: field::SUBNET_ID.told_id(part),
+            state: State::read(&field::SUBNET_STATE, part),
             prefixes: singular_and_plural(&field::SUBNET_PREFIX, &field::SUBNET_PREFIXES, part),
             delegations: field::SUBNET_DELEGATIONS.list(part).map(|list| {
                 let read = |part| Delegation {
@@ -174,6 +182,7 @@ impl PrivateEndpoint {
         }
         Self {
             id: record.id().clone(),
+            state: State::read(&field::ENDPOINT_STATE, part),
             subnet: field::ENDPOINT_SUBNET.told_id(part),
             approved_targets: approved,
         }
@@ -217,10 +226,7 @@ pub(super) fn singular_and_plural(singular: &Field, plural: &Field, part: Part<'
     Ok(all)
 }
 
-/// Reads a prefix as Azure writes it: host bits are cleared, a single address is a prefix of one.
+/// Reads a prefix as Azure writes it: host bits are cleared. An address without a length is no prefix.
 pub fn prefix(text: &str) -> Option<IpNet> {
-    let text = text.trim();
-    let net =
-        text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))?;
-    Some(net.trunc())
+    text.trim().parse::<IpNet>().ok().map(|net| net.trunc())
 }

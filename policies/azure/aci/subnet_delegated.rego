@@ -53,7 +53,8 @@ undecided contains reason if {
 undecided contains reason if {
 	not applies == false
 	some network in input.service.networks.value
-	reason := network.subnet.delegations.unknown
+	some fact in [network.subnet.delegations, network.subnet.settled]
+	reason := fact.unknown
 }
 
 undecided contains reason if {
@@ -89,5 +90,6 @@ compliant if {
 		some delegation in network.subnet.delegations.value
 		delegation.service == _wanted
 		delegation.succeeded.value
+		network.subnet.settled.value
 	}
 }

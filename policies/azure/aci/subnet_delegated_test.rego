@@ -62,6 +62,14 @@ cases := {
 			"succeeded": testing.unknown("not_told"),
 		}]),
 	},
+	"subnet_changing": {
+		"note": "the subnet is being changed",
+		"want": "unknown",
+		"document": _in([_network({"subnet": object.union(
+			object.remove(testing.aci_network.subnet, ["settled"]),
+			{"settled": testing.unknown("transitional")},
+		)})]),
+	},
 	"subnet_unreadable": {
 		"note": "the delegations could not be read",
 		"want": "unknown",

@@ -50,7 +50,8 @@ undecided contains reason if {
 undecided contains reason if {
 	not applies == false
 	some subnet in input.cluster.node_subnets.value
-	reason := subnet.delegations.unknown
+	some fact in [subnet.delegations, subnet.settled]
+	reason := fact.unknown
 }
 
 undecided contains reason if {
@@ -63,5 +64,6 @@ compliant if {
 	count(input.cluster.node_subnets.value) > 0
 	every subnet in input.cluster.node_subnets.value {
 		count(subnet.delegations.value) == 0
+		subnet.settled.value
 	}
 }

@@ -55,6 +55,14 @@ cases := {
 		"want": "unknown",
 		"document": _nodes([_unreadable, testing.subnet(testing.home, "nodes", [])]),
 	},
+	"subnet_changing": {
+		"note": "the node subnet is being changed",
+		"want": "unknown",
+		"document": _nodes([object.union(
+			object.remove(testing.subnet(testing.home, "nodes", []), ["settled"]),
+			{"settled": testing.unknown("transitional")},
+		)]),
+	},
 	"subnets_unreadable": {
 		"note": "the node subnets could not be read",
 		"want": "unknown",
