@@ -39,24 +39,28 @@ pub struct PolicyArguments {
 impl Setup {
     /// Reads and validates a configuration file (or takes the defaults) and loads every policy.
     pub fn load(path: Option<&Path>, arguments: &PolicyArguments) -> Result<Self, SetupError> {
-        let mut config = match path {
-            None => Config::default(),
+        let (mut config, mut problems) = match path {
+            None => (Config::default(), Vec::new()),
             Some(path) => read_config(path)?,
         };
         config.policies.directories.extend(arguments.directories.iter().cloned());
         config.policies.allow_replace |= arguments.allow_replace;
-        let bundle = load_bundle(&config, path)?;
-        Ok(Self { config, bundle })
+        match load_bundle(&config, path) {
+            Ok(bundle) if problems.is_empty() => return Ok(Self { config, bundle }),
+            Ok(_) => {}
+            Err(SetupError(more)) => problems.extend(more),
+        }
+        Err(SetupError(problems))
     }
 }
 
-fn read_config(path: &Path) -> Result<Config, SetupError> {
+/// The configuration as far as it can be read, and every problem with it.
+fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
     let text = fs::read_to_string(path).map_err(|error| {
         SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())])
     })?;
-    let mut config = Config::parse(&text).map_err(|problems| {
-        SetupError(problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect())
-    })?;
+    let (mut config, problems) = Config::read(&text);
+    let problems = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
     // Paths in the file mean places beside the file, wherever mlfence was started.
     let beside = path.parent().unwrap_or(Path::new("."));
     for directory in &mut config.policies.directories {
@@ -64,7 +68,7 @@ fn read_config(path: &Path) -> Result<Config, SetupError> {
             *directory = beside.join(&directory);
         }
     }
-    Ok(config)
+    Ok((config, problems))
 }
 
 /// Loads the shipped policies and those of the configuration through the load gate.
@@ -72,8 +76,12 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
     let mut problems = Vec::new();
     let mut files = Vec::new();
     for directory in &config.policies.directories {
+        let before = files.len();
         if let Err(error) = collect_rego(directory, directory, &mut files) {
             problems.push(format!("cannot read the policies in {}: {error}", directory.display()));
+        } else if files.len() == before {
+            // A folder that was mounted wrongly must not look like one whose policies all pass.
+            problems.push(format!("{} holds no policies (*.rego)", directory.display()));
         }
     }
     let bundle = if files.is_empty() {

@@ -230,7 +230,7 @@ pub enum StatusArgument {
     /// Proven.
     Pass,
     /// Does not apply, proven.
-    #[value(name = "not_applicable")]
+    #[value(name = "not_applicable", alias = "n/a")]
     NotApplicable,
 }
 

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use crate::audit::SetupError;
 use crate::azure::{self, CollectError, Progress};
 use crate::cli::{INCOMPLETE, ScopeArguments, USAGE};
-use crate::config::{Config, Selection};
+use crate::config::{Config, Selection, is_guid};
 use crate::snapshot_file::SnapshotFileError;
 
 /// Why a command ended without its result.
@@ -89,9 +89,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// Lets the scope of the command line replace what the configuration includes.
-fn narrow(config: &mut Config, scope: &ScopeArguments) {
+fn narrow(config: &mut Config, scope: &ScopeArguments) -> Result<(), Failure> {
     if scope.subscription.is_empty() && scope.management_group.is_empty() {
-        return;
+        return Ok(());
+    }
+    if let Some(name) = scope.subscription.iter().find(|guid| !is_guid(guid)) {
+        return Err(Failure::usage(format!(
+            "--subscription takes a GUID, `{name}` is none; `az account list` shows them"
+        )));
     }
     let fold = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
     config.scope.include = Selection {
@@ -99,6 +104,7 @@ fn narrow(config: &mut Config, scope: &ScopeArguments) {
         management_groups: fold(&scope.management_group),
         ..Selection::default()
     };
+    Ok(())
 }
 
 /// Reads a live tenant once, with progress on a terminal.

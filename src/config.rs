@@ -223,7 +223,14 @@ impl Default for Config {
 impl Config {
     /// Reads a configuration's text. Relative paths in it stay as they are.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        yaml::read(text, config)
+        let (config, problems) = Self::read(text);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Reads a configuration's text as far as it can be read, and gives every problem with it.
+    pub fn read(text: &str) -> (Self, Vec<Problem>) {
+        let (config, problems) = yaml::read(text, config);
+        (config.unwrap_or_default(), problems)
     }
 
     /// Where a daemon with this configuration listens, whatever else may be wrong with the text: a running daemon keeps
@@ -233,7 +240,7 @@ impl Config {
             let mut http = node.table()?.take("http")?.table()?;
             http.take("listen")?.parsed()
         });
-        listen.ok().flatten().unwrap_or(Self::default().listen)
+        listen.0.flatten().unwrap_or(Self::default().listen)
     }
 }
 
@@ -399,14 +406,18 @@ fn selection(node: &Node<'_>) -> Selection {
 
 fn guid(node: &Node<'_>) -> Option<String> {
     let text = node.string()?.trim().to_ascii_lowercase();
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let hex = groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()));
-    if lengths == [8, 4, 4, 4, 12] && hex {
+    if is_guid(&text) {
         return Some(text);
     }
     node.problem(format!("`{text}` is no GUID such as 00000000-0000-0000-0000-000000000000"));
     None
+}
+
+/// Whether a text has the form of a GUID.
+pub fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.trim().split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 fn declarations(node: &Node<'_>) -> Declarations {

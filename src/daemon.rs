@@ -220,6 +220,7 @@ impl Daemon {
             inventory: &judged.inventory,
             open: &self.ledger.open,
             finished_at: *finished_at,
+            outdated: self.failures > 0,
         });
         Ok(self.metrics.render(view.as_ref())?)
     }

@@ -30,13 +30,17 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads a text of one YAML document with `read`. Gives its value, or every problem in the order of their lines.
-pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> Result<T, Vec<Problem>> {
+/// Reads a text of one YAML document with `read`. Gives its value, if the text is YAML at all, and every problem in
+/// the order of their lines.
+pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec<Problem>) {
     let problems = RefCell::new(Vec::new());
-    let documents = MarkedYamlOwned::load_from_str(text).map_err(|error| {
-        let line = error.marker().line();
-        vec![Problem { line, path: String::new(), message: format!("not YAML: {}", error.info()) }]
-    })?;
+    let documents = match MarkedYamlOwned::load_from_str(text) {
+        Ok(documents) => documents,
+        Err(error) => {
+            let (line, message) = (error.marker().line(), format!("not YAML: {}", error.info()));
+            return (None, vec![Problem { line, path: String::new(), message }]);
+        }
+    };
     let empty = MarkedYamlOwned::scalar_from_string(String::new());
     let node = documents.first().unwrap_or(&empty);
     if documents.len() > 1 {
@@ -48,7 +52,7 @@ pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> Result<T, Vec<P
     let mut problems = problems.into_inner();
     problems.sort();
     problems.dedup();
-    if problems.is_empty() { Ok(value) } else { Err(problems) }
+    (Some(value), problems)
 }
 
 /// One value of the text.

@@ -721,7 +721,7 @@ async fn a_vanished_subscription_is_a_gap_and_no_deletion() {
     let (mut config, _file) = config(&fake.base);
     let snapshot = sweep(&config, &[S1, S3]).await.expect("a sweep").snapshot;
     assert_eq!(snapshot.header.subscriptions.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), [S1, S2, S3]);
-    let detail = "the subscription is no longer visible to this identity";
+    let detail = "the subscription is not visible to this identity";
     assert!(snapshot.gaps.iter().all(|gap| gap.scope.subscription() == Some(S3) && gap.detail == detail));
     let coverage = Coverage::of(&snapshot);
     for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::ServiceTags) {

@@ -196,7 +196,7 @@ fn rules() -> Vec<Rule> {
             groups.list_of(|group| group.table()?.take("rules").map(|rules| rules.list_of(rule)))
         })
     });
-    groups.expect("a YAML file").expect("groups").into_iter().flatten().collect()
+    groups.0.flatten().expect("groups").into_iter().flatten().collect()
 }
 
 fn dashboard() -> Value {

@@ -130,16 +130,19 @@ fn every_test_passes_and_reaches_every_line() {
 }
 
 #[test]
-fn the_schema_of_the_subject_document_is_in_step() {
-    let schema = schemars::schema_for!(Document);
-    let generated = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
-    let path = root().join("docs/subject.schema.json");
-    if std::env::var_os("MLFENCE_REGENERATE").is_some() {
-        std::fs::create_dir_all(root().join("docs")).expect("docs/ can be made");
-        std::fs::write(&path, &generated).expect("the schema can be written");
+fn the_published_schemas_are_in_step() {
+    for (name, schema) in [
+        ("subject", schemars::schema_for!(Document)),
+        ("report", schemars::schema_for!(mlfence::findings::Report)),
+    ] {
+        let generated = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+        let path = root().join(format!("docs/{name}.schema.json"));
+        if std::env::var_os("MLFENCE_REGENERATE").is_some() {
+            std::fs::write(&path, &generated).expect("the schema can be written");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(kept, generated, "docs/{name}.schema.json: run this test with MLFENCE_REGENERATE=1");
     }
-    let kept = std::fs::read_to_string(&path).expect("docs/subject.schema.json exists");
-    assert_eq!(kept, generated, "run this test with MLFENCE_REGENERATE=1");
 }
 
 // ---- What the gate refuses.

@@ -75,8 +75,13 @@ fn metrics() -> String {
         policies: &judged.policies,
     };
     let (ledger, _) = Ledger::default().advance(&sweep, 1);
-    let view =
-        View { report: &judged.report, inventory: &judged.inventory, open: &ledger.open, finished_at: 1 };
+    let view = View {
+        report: &judged.report,
+        inventory: &judged.inventory,
+        open: &ledger.open,
+        finished_at: 1,
+        outdated: false,
+    };
     let exposition = metrics.render(Some(&view)).expect("rendered");
     let mut rows: BTreeMap<&str, (&str, &str, String)> = BTreeMap::new();
     for line in exposition.lines() {

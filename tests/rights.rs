@@ -137,6 +137,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
         inventory: &after.inventory,
         open: &watcher.ledger.open,
         finished_at: 2,
+        outdated: false,
     };
     let exposition = metrics.render(Some(&view)).expect("rendered");
     let policies = after.report.results.iter().map(|result| result.policy.as_str()).collect::<BTreeSet<_>>();

@@ -11,8 +11,12 @@ _uses := {
 # Tells overlaps apart: what overlaps, where it is set, and both ranges.
 key(overlap) := concat(" ", [overlap.what, _place(overlap), overlap.range, overlap.overlaps])
 
-# The overlap in words.
-message(overlap) := sprintf("%s %s overlaps %s", [_uses[overlap.what], overlap.range, overlap.overlaps])
+# The overlap in words; `other` says what the second range is.
+message(overlap, other) := sprintf("%s %s overlaps %s %s", [_name(overlap), overlap.range, other, overlap.overlaps])
+
+_name(overlap) := _uses[overlap.what] if overlap.name == ""
+
+_name(overlap) := sprintf("%s of %s,", [_uses[overlap.what], overlap.name]) if overlap.name != ""
 
 # The overlap as evidence.
 evidence(overlap) := {

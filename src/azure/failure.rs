@@ -45,7 +45,8 @@ impl Failure {
 
     /// The token's time was up; a fresh one helps.
     pub(super) fn is_expired_token(&self) -> bool {
-        self.has("ExpiredAuthenticationToken")
+        // A token that is refused as invalid may have been revoked; if the fresh one is refused too, it is configuration.
+        self.has("ExpiredAuthenticationToken") || self.has("InvalidAuthenticationToken")
     }
 
     /// The resource provider is not registered in the subscription: there is nothing of its kinds there.

@@ -113,7 +113,7 @@ pub(super) async fn choose(
     for id in order.earlier.iter().chain(&order.scope.include.subscriptions) {
         let id = id.to_ascii_lowercase();
         let detail = match visible.get(&id) {
-            None => "the subscription is no longer visible to this identity",
+            None => "the subscription is not visible to this identity",
             Some(subscription) if !subscription.is_live() => {
                 "the subscription is not enabled, so what is in it was not read"
             }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use crate::audit::{Setup, judge_snapshot};
 use crate::cli::{AuditArguments, CLEAN, FINDINGS, Format, INCOMPLETE, StatusArgument, UNKNOWN};
 use crate::findings::{Report, Status};
-use crate::inventory::Snapshot;
+use crate::inventory::{Coverage, Kind, ResourceId, Snapshot};
 use crate::outlets::table::{self, Layout};
 use crate::{snapshot_file, telemetry};
 
@@ -20,13 +20,20 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     let snapshot = match &arguments.snapshot {
         Some(path) => snapshot_file::read(path)?,
         None => {
-            narrow(&mut setup.config, &arguments.scope);
+            narrow(&mut setup.config, &arguments.scope)?;
             collect(&setup.config)?.snapshot
         }
     };
     let judged = judge_snapshot(&setup, &snapshot, &only);
     let code = exit_code(&judged.report, &snapshot, arguments);
     print(&shown(judged.report, arguments)?)?;
+    if code == INCOMPLETE {
+        let message = "no subscription showed its workspaces, so nothing could be judged; the report says what is missing";
+        return Err(Failure::incomplete(message));
+    }
+    if arguments.setup.config.is_none() && arguments.format == Format::Table {
+        print("judged without --config: nothing is declared, and every policy has its own severity\n")?;
+    }
     Ok(code)
 }
 
@@ -48,14 +55,22 @@ fn chosen(setup: &Setup, ids: &[String]) -> Result<BTreeSet<String>, Failure> {
 fn exit_code(report: &Report, snapshot: &Snapshot, arguments: &AuditArguments) -> u8 {
     if report.fails_at(arguments.fail_on) {
         FINDINGS
-    } else if snapshot.records.is_empty() && !snapshot.gaps.is_empty() {
-        // Nothing was readable: that nothing was found says nothing.
+    } else if nothing_readable(snapshot) {
         INCOMPLETE
     } else if arguments.fail_on_unknown && report.count(Status::Unknown) > 0 {
         UNKNOWN
     } else {
         CLEAN
     }
+}
+
+/// Whether no subscription showed its workspaces: that nothing was found there says nothing.
+fn nothing_readable(snapshot: &Snapshot) -> bool {
+    let coverage = Coverage::of(snapshot);
+    let mut subscriptions = coverage.subscriptions().peekable();
+    let hidden =
+        |guid: &str| coverage.hides(Kind::Workspaces, &ResourceId::subscription_scope(guid)).is_some();
+    subscriptions.peek().is_none() || subscriptions.all(hidden)
 }
 
 /// The report as text. A filter hides results, and neither summary nor gaps.

@@ -49,7 +49,7 @@ fn text(policy: &Policy) -> String {
         .collect();
     paragraph(
         &format!("{} · {} · {}", metadata.id, metadata.severity, metadata.title),
-        &metadata.description,
+        &unwrapped(&metadata.description),
     );
     paragraph(
         "judged on",
@@ -65,4 +65,11 @@ fn text(policy: &Policy) -> String {
         ),
     );
     out
+}
+
+/// The lines of each paragraph as one, to be wrapped anew.
+fn unwrapped(text: &str) -> String {
+    let paragraphs =
+        text.trim().split("\n\n").map(|paragraph| paragraph.lines().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }

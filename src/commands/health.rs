@@ -35,7 +35,9 @@ pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
             Ok(CLEAN)
         }
         Ok((status, body)) => Err(Failure::incomplete(format!("{url} answered {status}: {}", body.trim()))),
-        Err(error) => Err(Failure::incomplete(format!("{url}: {error}"))),
+        Err(error) => Err(Failure::incomplete(format!(
+            "{url}: {error}; is `mlfence serve` running, and does --config name its configuration?"
+        ))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::audit::Setup;
 use crate::cli::{CLEAN, FINDINGS, Format, PolicyCommand, SetupArguments};
-use crate::policy::{Bundle, Outcome};
+use crate::policy::{Bundle, Origin, Outcome};
 
 use super::{Failure, print};
 
@@ -19,8 +19,9 @@ pub fn run(command: &PolicyCommand) -> Result<u8, Failure> {
         PolicyCommand::Check { setup } => {
             let setup = load(setup)?;
             let bundle = &setup.bundle;
+            let own = bundle.policies().iter().filter(|policy| policy.origin != Origin::Shipped).count();
             print(&format!(
-                "{} policies, all through the load gate (digest {})\n",
+                "{} policies ({own} of your own), all through the load gate (digest {})\n",
                 bundle.policies().len(),
                 bundle.digest()
             ))?;
@@ -96,6 +97,9 @@ fn test(bundle: &Bundle, coverage: bool) -> Result<u8, Failure> {
                 let _ = writeln!(out, "          not reached: line {}", lines.join(", "));
             }
         }
+    }
+    if !reached {
+        let _ = writeln!(out, "not every line is reached by a test");
     }
     let _ = writeln!(out, "{} passed, {failed} failed", report.tests.len() - failed);
     print(&out)?;

@@ -10,7 +10,7 @@ use super::{Failure, collect, narrow, print};
 pub fn run(arguments: &SnapshotArguments) -> Result<u8, Failure> {
     telemetry::start("warn", false);
     let mut setup = Setup::load(arguments.config.as_deref(), &PolicyArguments::default())?;
-    narrow(&mut setup.config, &arguments.scope);
+    narrow(&mut setup.config, &arguments.scope)?;
     let snapshot = collect(&setup.config)?.snapshot;
     snapshot_file::write(&arguments.output, &snapshot)?;
     print(&format!(

@@ -338,6 +338,8 @@ pub struct Overlap {
     pub range: String,
     /// The VNet or subnet that has it; none for a setting of the cluster itself.
     pub resource: Option<ResourceId>,
+    /// The name of that VNet or subnet; empty for a setting of the cluster itself.
+    pub name: String,
     /// The range that it overlaps.
     pub overlaps: String,
 }

@@ -101,6 +101,7 @@ impl Ranges {
                     what: range.what,
                     range: range.text.clone(),
                     resource: range.resource.clone(),
+                    name: range.resource.as_ref().map(|id| id.name().to_owned()).unwrap_or_default(),
                     overlaps: other.text.clone(),
                 });
             }

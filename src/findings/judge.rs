@@ -1,5 +1,6 @@
 //! One verdict per policy and subject, by the order of judgement of the policy contract.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use crate::policy::{DocumentRef, Evaluation, Note, Policy, PolicyError};
 use crate::severity::Severity;
 
 /// What a policy says of a subject. Exactly one holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// At least one violation that no waiver covers.
@@ -43,7 +44,7 @@ impl Status {
 }
 
 /// The verdict of one policy on one subject.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyResult {
     /// The policy's id.
     pub policy: String,
@@ -74,7 +75,7 @@ pub struct PolicyResult {
 }
 
 /// Who was judged.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Subject {
     /// The kind of subject.
     pub kind: SubjectKind,
@@ -87,7 +88,7 @@ pub struct Subject {
 }
 
 /// Where a policy came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
     /// `shipped`, or the folder that it was loaded from.
     pub bundle: String,
@@ -96,7 +97,7 @@ pub struct Origin {
 }
 
 /// One violation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Violation {
     /// The fingerprint: stable over time, order and spelling.
     pub id: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::inventory::{Gap, Inventory, Snapshot};
@@ -14,7 +15,7 @@ use super::{PolicyResult, Status};
 pub const SCHEMA: &str = "mlfence.report/1";
 
 /// What one sweep found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -37,7 +38,7 @@ pub struct Report {
 }
 
 /// The numbers of a report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     /// Results by status; every status is there.
     pub results: BTreeMap<&'static str, usize>,

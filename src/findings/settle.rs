@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::inventory::{ResourceId, SettleBy};
@@ -9,7 +10,7 @@ use crate::inventory::{ResourceId, SettleBy};
 use super::{PolicyResult, Status};
 
 /// A deed, and what it would settle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Deed {
     /// The kind of deed.
     pub by: SettleBy,
@@ -86,10 +87,15 @@ pub fn settle(results: &[PolicyResult]) -> Settlement {
     Settlement { deeds, settled, unknowns: unknown.len() }
 }
 
+/// Whether the deed is said by a role rather than action by action.
+fn is_role(by: SettleBy, what: &[String]) -> bool {
+    by == SettleBy::Permission && what.len() > 2
+}
+
 fn words(by: SettleBy, at: &ResourceId, what: &[String]) -> String {
     match by {
         // A whole kind of estate is missing: the built-in role is the shorter way to say it.
-        SettleBy::Permission if what.len() > 2 => format!("grant Reader on {at}"),
+        SettleBy::Permission if is_role(by, what) => format!("grant Reader on {at}"),
         SettleBy::Permission => format!("grant {} on {at}", join(what)),
         SettleBy::Declaration => format!("declare {} for {at}", join(what)),
         SettleBy::Scope if at.subscription().is_some() => {
@@ -108,7 +114,8 @@ impl Settlement {
         }
         let mut counts: BTreeMap<SettleBy, usize> = BTreeMap::new();
         for deed in &self.deeds {
-            *counts.entry(deed.by).or_default() += 1;
+            *counts.entry(deed.by).or_default() +=
+                if is_role(deed.by, &deed.what) { 1 } else { deed.what.len() };
         }
         let parts: Vec<String> = counts
             .iter()
@@ -123,9 +130,15 @@ impl Settlement {
             })
             .collect();
         Some(match parts.as_slice() {
-            [] => format!("nothing that mlfence knows of would settle the {} unknowns", self.unknowns),
-            parts => format!("{} would settle {} of {} unknowns", join(parts), self.settled, self.unknowns),
+            [] => format!("nothing that mlfence knows of would settle {}", self.unknowns_in_words()),
+            parts => format!("{} would settle {} of {}", join(parts), self.settled, self.unknowns_in_words()),
         })
+    }
+}
+
+impl Settlement {
+    fn unknowns_in_words(&self) -> String {
+        format!("{} unknown{}", self.unknowns, if self.unknowns == 1 { "" } else { "s" })
     }
 }
 

@@ -27,6 +27,8 @@ pub struct View<'a> {
     pub open: &'a BTreeMap<String, Finding>,
     /// When the sweep ended; seconds since 1970.
     pub finished_at: i64,
+    /// Whether a later sweep failed before it could show anything.
+    pub outdated: bool,
 }
 
 /// What was sent to Azure during a sweep.
@@ -189,14 +191,17 @@ impl Metrics {
     }
 
     fn sweep(&mut self, registry: &Registry, view: &View<'_>) -> Built<()> {
-        let last = Gauge::new("mlfence_sweep_last_success_timestamp_seconds", "When the last sweep ended.")?;
+        let last = Gauge::new(
+            "mlfence_sweep_last_success_timestamp_seconds",
+            "When the last sweep ended that could be judged.",
+        )?;
         last.set(view.finished_at as f64);
         registry.register(Box::new(last))?;
         let complete = Gauge::new(
             "mlfence_sweep_complete",
             "1 if the last sweep read everything that it asked for, else 0.",
         )?;
-        complete.set(if view.report.gaps.is_empty() { 1.0 } else { 0.0 });
+        complete.set(if view.report.gaps.is_empty() && !view.outdated { 1.0 } else { 0.0 });
         registry.register(Box::new(complete))?;
         let labels = &["subscription", "source"];
         let up = IntGaugeVec::new(

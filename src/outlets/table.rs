@@ -28,10 +28,11 @@ fn write_report(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
     let summary = &report.summary;
     writeln!(
         out,
-        "{} in {}, {} records, taken {}",
+        "{} in {}{}, {}, taken {}",
         plural(summary.workspaces, "workspace"),
         plural(summary.subscriptions, "subscription"),
-        summary.records,
+        incomplete(report),
+        plural(summary.records, "record"),
         report.taken_at
     )?;
     for (name, results) in groups(report) {
@@ -42,6 +43,17 @@ fn write_report(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
     write_settle(out, report, layout)?;
     writeln!(out)?;
     writeln!(out, "{}", totals(report))
+}
+
+/// How many subscriptions were not read completely.
+fn incomplete(report: &Report) -> String {
+    let named = report.gaps.iter().filter_map(|gap| gap.scope.subscription());
+    let some = named.collect::<std::collections::BTreeSet<_>>().len();
+    let everywhere = report.gaps.iter().any(|gap| gap.scope.subscription().is_none());
+    match if everywhere { report.summary.subscriptions } else { some } {
+        0 => String::new(),
+        n => format!(" ({n} of them not read completely)"),
+    }
 }
 
 /// The results by workspace, the worst first. A cluster that several workspaces share, and what is hidden, stand
@@ -140,7 +152,9 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
         Status::NotApplicable => ("n/a", "2"),
     };
     let subject = if result.subject.hidden { "subjects that may be there" } else { result.subject.id.name() };
-    let head = format!("  {} {:<9}", paint(&format!("{label:<8}"), color, layout), result.worst().name());
+    let same = alike.iter().all(|other| other.worst() == result.worst());
+    let severity = if same { result.worst().name() } else { "" };
+    let head = format!("  {} {severity:<9}", paint(&format!("{label:<8}"), color, layout));
     match alike {
         [result] => write_wrapped(
             out,
@@ -157,6 +171,9 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
         write_wrapped(out, "", 11, &format!("fix: {}", violation.remediation.trim()), layout)?;
+    }
+    if let (Status::Fail, Some(document)) = (result.status, result.documents.first()) {
+        write_wrapped(out, "", 11, &format!("see: {} ({})", document.title, document.revised), layout)?;
     }
     let shown = if result.subject.hidden { 1 } else { result.reasons.len() };
     for reason in result.reasons.iter().take(shown) {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use regorus::Value;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::Reason;
@@ -48,7 +49,7 @@ pub struct Violation {
 }
 
 /// A remark.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// What kind of remark.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::facts::SubjectKind;
@@ -39,7 +40,7 @@ pub struct Metadata {
 }
 
 /// A document that states a requirement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DocumentRef {
     /// A short name of the document.
     pub key: Option<String>,
@@ -83,9 +84,9 @@ pub(super) fn read(text: &str, package_line: usize) -> Result<Metadata, Vec<(usi
     // The first line of the block follows the marker, whose line is `marker + 1` counted from one.
     let offset = marker + 1;
     match yaml::read(&block.join("\n"), metadata) {
-        Ok(Some(metadata)) => Ok(metadata),
-        Ok(None) => Err(vec![(offset, "the metadata cannot be read".to_owned())]),
-        Err(problems) => Err(problems
+        (Some(Some(metadata)), problems) if problems.is_empty() => Ok(metadata),
+        (_, problems) if problems.is_empty() => Err(vec![(offset, "the metadata cannot be read".to_owned())]),
+        (_, problems) => Err(problems
             .into_iter()
             .map(|problem| {
                 let message = match problem.path.as_str() {

@@ -49,13 +49,20 @@ violations contains {
 	input.cluster.public_fqdn.value
 	fqdn := input.cluster.fqdn
 	zone := input.cluster.private_dns_zone
-	message := _message(zone)
+	message := _message(_shown(fqdn), zone)
 	resource := object.get(input.cluster.id, "value", null)
 }
 
-_message(zone) := "the private cluster has a public FQDN; disable it" if zone != "none"
+_shown(fqdn) := fqdn if is_string(fqdn)
 
-_message(zone) := "the private cluster has a public FQDN; change its private DNS zone from `none`, then disable it" if {
+_shown(fqdn) := "not told" if not is_string(fqdn)
+
+_message(fqdn, zone) := sprintf("the private cluster has a public FQDN (%s); disable it", [fqdn]) if zone != "none"
+
+_message(fqdn, zone) := sprintf(
+	"the private cluster has a public FQDN (%s); change its private DNS zone from `none`, then disable it",
+	[fqdn],
+) if {
 	zone == "none"
 }
 

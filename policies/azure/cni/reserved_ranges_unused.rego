@@ -39,7 +39,7 @@ violations contains {
 	applies
 	some overlap in input.cluster.reserved_range_overlaps.found
 	key := overlaps.key(overlap)
-	message := overlaps.message(overlap)
+	message := overlaps.message(overlap, "what AKS reserves,")
 	evidence := overlaps.evidence(overlap)
 	resource := overlap.resource
 }

@@ -3,11 +3,12 @@ package azure.cni.reserved_ranges_unused_test
 import data.azure.cni.reserved_ranges_unused as policy
 import data.mlfence.testing
 
-_service := {"what": "service_cidr", "range": "172.30.0.0/16", "resource": null, "overlaps": "172.30.0.0/16"}
+_service := {"what": "service_cidr", "range": "172.30.0.0/16", "resource": null, "name": "", "overlaps": "172.30.0.0/16"}
 
 _subnet := {
 	"what": "vnet",
 	"range": "172.16.0.0/12",
+	"name": "snet",
 	"resource": testing.subnet(testing.home, "nodes", []).id,
 	"overlaps": "172.31.0.0/16",
 }

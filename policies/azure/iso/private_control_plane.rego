@@ -69,3 +69,10 @@ compliant if {
 	applies
 	input.cluster.private.value
 }
+
+notes contains {
+	"code": "not_demanded",
+	"message": "no workspace that uses the cluster demands a private control plane (expectations: control_plane: private)",
+} if {
+	applies == false
+}

@@ -35,7 +35,7 @@ applies if input.subject.kind == "aks_cluster"
 
 violations contains {
 	"key": "dns_service_ip",
-	"message": sprintf("the DNS service address %s lies in no service range", [address]),
+	"message": sprintf("the DNS service address %s does not lie in the service range %s", [address, list]),
 	"resource": resource,
 	"evidence": {"dns_service_ip": address, "service_cidrs": ranges},
 } if {
@@ -43,6 +43,7 @@ violations contains {
 	input.cluster.dns_service_ip_in_service_cidr.value == false
 	address := object.get(input.cluster.dns_service_ip, "value", "")
 	ranges := object.get(input.cluster.service_cidrs, "value", [])
+	list := concat(", ", ranges)
 	resource := object.get(input.cluster.id, "value", null)
 }
 

@@ -42,7 +42,7 @@ violations contains {
 	applies
 	some overlap in input.cluster.docker_bridge_overlaps.found
 	key := overlaps.key(overlap)
-	message := sprintf("%s, the Docker bridge range", [overlaps.message(overlap)])
+	message := overlaps.message(overlap, "the Docker bridge range")
 	evidence := overlaps.evidence(overlap)
 	resource := overlap.resource
 }

@@ -3,11 +3,12 @@ package azure.net.docker_bridge_clear_test
 import data.azure.net.docker_bridge_clear as policy
 import data.mlfence.testing
 
-_service := {"what": "service_cidr", "range": "172.17.8.0/24", "resource": null, "overlaps": "172.17.0.1/16"}
+_service := {"what": "service_cidr", "range": "172.17.8.0/24", "resource": null, "name": "", "overlaps": "172.17.0.1/16"}
 
 _subnet := {
 	"what": "subnet",
 	"range": "172.17.4.0/24",
+	"name": "snet",
 	"resource": testing.subnet(testing.home, "nodes", []).id,
 	"overlaps": "172.17.0.1/16",
 }

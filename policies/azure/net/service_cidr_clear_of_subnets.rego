@@ -42,7 +42,7 @@ violations contains {
 	applies
 	some overlap in input.cluster.service_cidr_overlaps.found
 	key := overlaps.key(overlap)
-	message := overlaps.message(overlap)
+	message := overlaps.message(overlap, "the service range")
 	evidence := overlaps.evidence(overlap)
 	resource := overlap.resource
 }

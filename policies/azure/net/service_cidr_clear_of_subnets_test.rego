@@ -3,11 +3,12 @@ package azure.net.service_cidr_clear_of_subnets_test
 import data.azure.net.service_cidr_clear_of_subnets as policy
 import data.mlfence.testing
 
-_service := {"what": "service_cidr", "range": "10.0.0.0/16", "resource": null, "overlaps": "10.0.240.0/24"}
+_service := {"what": "service_cidr", "range": "10.0.0.0/16", "resource": null, "name": "", "overlaps": "10.0.240.0/24"}
 
 _subnet := {
 	"what": "subnet",
 	"range": "10.0.240.0/24",
+	"name": "snet",
 	"resource": testing.subnet(testing.home, "nodes", []).id,
 	"overlaps": "10.0.0.0/16",
 }
