@@ -1,6 +1,7 @@
 //! One sweep, end to end: a snapshot in, a report out. What the `audit` command and the daemon share.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::{fs, io, thread};
@@ -77,7 +78,7 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
     let mut files = Vec::new();
     for directory in &config.policies.directories {
         let before = files.len();
-        if let Err(error) = collect_rego(directory, directory, &mut files) {
+        if let Err(error) = collect_rego(directory, &mut files) {
             problems.push(format!("cannot read the policies in {}: {error}", directory.display()));
         } else if files.len() == before {
             // A folder that was mounted wrongly must not look like one whose policies all pass.
@@ -115,26 +116,48 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
 }
 
 /// The `.rego` files of a folder and the folders in it, in the order of their names.
-pub fn collect_rego(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-    entries.sort();
-    for path in entries {
-        // Kubernetes mounts ConfigMaps as links into folders whose names begin with two dots.
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".."));
-        if hidden {
+fn collect_rego(root: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
+    let mut seen = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
+        // Links may lead in circles; a folder is read once, by whatever name it is reached first.
+        if !seen.insert(folder.canonicalize().map_err(at)?) {
             continue;
         }
-        if path.is_dir() {
-            collect_rego(root, &path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rego") {
-            let text = fs::read_to_string(&path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-            let origin = Origin::Directory(root.display().to_string());
-            files.push(SourceFile { path: path.display().to_string(), text, origin });
+        let entries = fs::read_dir(&folder).map_err(at)?;
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(at)?;
+        paths.sort();
+        for path in paths {
+            // Kubernetes mounts ConfigMaps as links into folders whose names begin with two dots.
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".."));
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rego") {
+                files.push(read_rego(root, path)?);
+            }
         }
     }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
+}
+
+fn read_rego(root: &Path, path: PathBuf) -> io::Result<SourceFile> {
+    let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    if !fs::metadata(&path).map_err(at)?.is_file() {
+        return Err(at(io::Error::other("is no regular file")));
+    }
+    let file = fs::File::open(&path).map_err(at)?;
+    // A byte more than the gate takes, so that it is the gate that refuses a longer one.
+    let mut text = String::new();
+    file.take(policy::LARGEST_FILE as u64 + 1).read_to_string(&mut text).map_err(at)?;
+    let origin = Origin::Directory(root.display().to_string());
+    Ok(SourceFile { path: path.display().to_string(), text, origin })
 }
 
 /// What came of judging a snapshot.

@@ -23,5 +23,5 @@ pub use cases::Case;
 pub use evaluation::{Evaluation, Judgement, Note, PolicyError, Violation};
 pub use metadata::{DocumentRef, Metadata, RelatedResource};
 pub use shipped::{SHIPPED, shipped_files};
-pub use source::{Origin, Problem, SourceFile};
+pub use source::{LARGEST_FILE, Origin, Problem, SourceFile};
 pub use test_run::{Coverage, Outcome, TestReport, TestResult};

@@ -353,3 +353,21 @@ fn the_same_input_gives_the_same_bytes() {
     assert!(one == two && !one.is_empty());
     assert!(Path::new(&desk.path("demo.jsonl")).exists());
 }
+
+/// A folder whose links lead in circles, and a pipe in it, neither hang nor crash.
+#[cfg(unix)]
+#[test]
+fn a_policy_folder_with_loops_and_pipes_ends() {
+    let desk = Desk::new();
+    desk.write("loop/a/keep.txt", "");
+    for (target, link) in [("..", "loop/a/up"), ("../..", "loop/a/further"), (".", "loop/a/self")] {
+        std::os::unix::fs::symlink(target, desk.path(link)).expect("a link");
+    }
+    let text = stderr(&desk.run(&["policy", "check", "--policies", "loop"]));
+    assert!(text.contains("loop holds no policies"), "{text}");
+    let made = Command::new("mkfifo").arg(desk.path("loop/a/pipe.rego")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let output = desk.run(&["policy", "check", "--policies", "loop"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("pipe.rego: is no regular file"), "{}", stderr(&output));
+}

@@ -8,7 +8,7 @@ use regorus::unstable::{Module, Ref};
 use super::references::{self, Outline};
 
 /// A larger text is refused unread; it is also the engine's own limit.
-const LARGEST_FILE: usize = 1024 * 1024;
+pub const LARGEST_FILE: usize = 1024 * 1024;
 
 /// One `.rego` file of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
