@@ -9,7 +9,7 @@ use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
-use super::document::{AciNetwork, AciService, Fact, Ownership, Registry};
+use super::document::{AciNetwork, AciService, AskedNetwork, Fact, Ownership, Registry};
 use super::endpoints::{exists, in_vnet, settled};
 
 /// A web service, or a container group that shows a sign of being one.
@@ -115,10 +115,7 @@ fn is_likely(
     }
     let Ok(Some((vnet, subnet))) = &service.asked_network else { return false };
     let subnets = placement(inventory, group).unwrap_or_default();
-    subnets.iter().any(|id| {
-        id.name().eq_ignore_ascii_case(subnet)
-            && id.parent().is_some_and(|parent| parent.name().eq_ignore_ascii_case(vnet))
-    })
+    subnets.iter().any(|id| is_named(id, vnet, subnet))
 }
 
 fn is_private(host: &str) -> bool {
@@ -249,7 +246,8 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
         (Err(_), Ok(subnets)) => Ok(!subnets.is_empty()),
         (Err(reason), Err(_)) => Err(reason.clone()),
     };
-    let networks = subnets.and_then(|subnets| {
+    let asked = found.service.map_or(Ok(None), |service| service.asked_network.clone());
+    let networks = subnets.clone().and_then(|subnets| {
         subnets.iter().map(|id| network(inventory, id, workspace, &registry)).collect::<Known<Vec<_>>>()
     });
     let id = found.service.map(|service| &service.id);
@@ -261,6 +259,17 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
         container_group: found.group.as_ref().ok().map(|group| group.id.clone()),
         owner: found.owner.clone().into(),
         in_vnet: in_vnet.into(),
+        asked_network: asked
+            .clone()
+            .map(|names| names.map(|(vnet, subnet)| AskedNetwork { vnet, subnet }))
+            .into(),
+        as_asked: as_asked(&asked, &subnets).into(),
+        public_address: match (&found.group, found.service) {
+            (Ok(group), _) => group.public.clone(),
+            (Err(_), Some(service)) if service.public_address == Ok(true) => Ok(true),
+            (Err(reason), _) => Err(reason.clone()),
+        }
+        .into(),
         networks: networks.into(),
         registry: registry
             .map(|registry| {
@@ -272,6 +281,18 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
             })
             .into(),
     }
+}
+
+/// Whether the service lives where its record asks for; names only, for the record has no resource group.
+fn as_asked(asked: &Known<Option<(String, String)>>, subnets: &Known<Vec<ResourceId>>) -> Known<bool> {
+    let Some((vnet, subnet)) = asked.clone()? else { return Ok(true) };
+    Ok(subnets.clone()?.iter().any(|id| is_named(id, &vnet, &subnet)))
+}
+
+/// Whether a subnet and its VNet have these names.
+fn is_named(id: &ResourceId, vnet: &str, subnet: &str) -> bool {
+    id.name().eq_ignore_ascii_case(subnet)
+        && id.parent().is_some_and(|parent| parent.name().eq_ignore_ascii_case(vnet))
 }
 
 /// The subnets that the service lives in.
@@ -346,6 +367,11 @@ fn rule_for_vnet(inventory: &Inventory, registry: &RegistryNode, vnet: &Resource
             ),
         )),
     }
+}
+
+/// The subnets that the service is known to live in.
+pub(super) fn known_subnets(inventory: &Inventory, found: &Found<'_>) -> Vec<ResourceId> {
+    subnets(inventory, found).unwrap_or_default()
 }
 
 /// The states on which a pass would rest.

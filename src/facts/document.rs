@@ -146,6 +146,9 @@ pub struct Document {
     /// The web service. Subject: `aci_service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<AciService>,
+    /// The subnet. Subject: `subnet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<HostingSubnet>,
 }
 
 /// Who is judged.
@@ -182,6 +185,10 @@ pub struct Workspace {
     pub pending_endpoints: Vec<ResourceId>,
     /// The VNets of its approved private endpoints.
     pub endpoint_networks: Fact<Vec<EndpointNetwork>>,
+    /// Its computes of type `AKS`, which SDK and CLI v1 made or attached.
+    pub v1_computes: Search<ResourceId>,
+    /// Its v1 web services.
+    pub v1_services: Search<ResourceId>,
 }
 
 /// Where a private endpoint lives.
@@ -206,6 +213,15 @@ pub struct Compute {
     pub name: String,
     /// How the cluster is attached.
     pub r#type: Fact<ComputeType>,
+    /// Whether the cluster was attached; otherwise Azure Machine Learning made it.
+    pub attached: Fact<bool>,
+    /// Whether the attachment failed.
+    pub attachment_failed: Fact<bool>,
+    /// Whether the cluster that it names exists; `false` only if a complete list does not hold it.
+    pub cluster_exists: Fact<bool>,
+    /// Whether the API server's name that was recorded when it was attached is still the cluster's; `true` where none
+    /// was recorded.
+    pub same_cluster: Fact<bool>,
     /// For each VNet of the cluster, the way to the workspace's private endpoints.
     pub endpoint_paths: Fact<Vec<EndpointPath>>,
 }
@@ -370,10 +386,38 @@ pub struct AciService {
     pub owner: Fact<Ownership>,
     /// Whether it lives in a VNet.
     pub in_vnet: Fact<bool>,
+    /// The VNet and subnet that its deployment asked for, by name; `null` where it asked for none.
+    pub asked_network: Fact<Option<AskedNetwork>>,
+    /// Whether it lives in a subnet of the asked names; `true` where it asked for none.
+    pub as_asked: Fact<bool>,
+    /// Whether its address is public.
+    pub public_address: Fact<bool>,
     /// The subnets that it lives in; none where it lives in no VNet.
     pub networks: Fact<Vec<AciNetwork>>,
     /// The workspace's container registry, `null` where it has none yet.
     pub registry: Fact<Option<Registry>>,
+}
+
+/// The VNet and subnet that a v1 deployment asked for. The record has no resource group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskedNetwork {
+    /// The VNet's name.
+    pub vnet: String,
+    /// The subnet's name.
+    pub subnet: String,
+}
+
+/// A subnet that hosts inference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostingSubnet {
+    /// The subnet.
+    pub subnet: Subnet,
+    /// Whether it exists; `false` only if its VNet was read and does not hold it, or a complete list does not hold the VNet.
+    pub exists: Fact<bool>,
+    /// The clusters and container groups that live in it.
+    pub used_by: Vec<ResourceId>,
 }
 
 /// What proves that a container group belongs to a workspace.
@@ -464,6 +508,7 @@ impl Document {
         let workspace_id = ResourceId::subscription_scope("00000000-0000-0000-0000-000000000000")
             .child("resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws");
         let group = workspace_id.resource_group().unwrap_or_else(ResourceId::root);
+        let group_of_subnet = group.clone();
         let of_workspace = !matches!(kind, SubjectKind::AksCluster | SubjectKind::Subnet);
         let of_cluster = matches!(kind, SubjectKind::AksCompute | SubjectKind::AksCluster);
         Document {
@@ -485,11 +530,17 @@ impl Document {
                 private_endpoint: Fact::all_unknown(reason),
                 pending_endpoints: Vec::new(),
                 endpoint_networks: Fact::all_unknown(reason),
+                v1_computes: Search::all_unknown(reason),
+                v1_services: Search::all_unknown(reason),
             }),
             compute: (kind == SubjectKind::AksCompute).then(|| Compute {
                 id: workspace_id.child("computes/unknown"),
                 name: "unknown".to_owned(),
                 r#type: Fact::all_unknown(reason),
+                attached: Fact::all_unknown(reason),
+                attachment_failed: Fact::all_unknown(reason),
+                cluster_exists: Fact::all_unknown(reason),
+                same_cluster: Fact::all_unknown(reason),
                 endpoint_paths: Fact::all_unknown(reason),
             }),
             cluster: of_cluster.then(|| Cluster::all_unknown(reason)),
@@ -499,8 +550,29 @@ impl Document {
                 container_group: None,
                 owner: Fact::all_unknown(reason),
                 in_vnet: Fact::all_unknown(reason),
+                asked_network: Fact::all_unknown(reason),
+                as_asked: Fact::all_unknown(reason),
+                public_address: Fact::all_unknown(reason),
                 networks: Fact::all_unknown(reason),
                 registry: Fact::all_unknown(reason),
+            }),
+            subnet: (kind == SubjectKind::Subnet).then(|| {
+                let vnet = VnetRef {
+                    id: workspace_id.clone(),
+                    name: "unknown".to_owned(),
+                    resource_group: group_of_subnet,
+                };
+                HostingSubnet {
+                    subnet: Subnet {
+                        id: workspace_id.clone(),
+                        name: "unknown".to_owned(),
+                        vnet,
+                        delegations: Fact::all_unknown(reason),
+                        settled: Fact::all_unknown(reason),
+                    },
+                    exists: Fact::all_unknown(reason),
+                    used_by: Vec::new(),
+                }
             }),
         }
     }

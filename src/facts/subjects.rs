@@ -6,10 +6,11 @@ use crate::expectations::{Declarations, Expectations};
 use crate::inventory::coverage::{reason, unasked};
 use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
 use crate::inventory::state::{State, unsettled};
-use crate::inventory::{Inventory, Kind, Known, Reason, ResourceId};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
 
 use super::document::{
-    Attachment, Compute, ComputeType, Document, EndpointPath, Fact, SCHEMA, Subject, SubjectKind, Workspace,
+    Attachment, Compute, ComputeType, Document, EndpointPath, Fact, HostingSubnet, SCHEMA, Search, Subject,
+    SubjectKind, Workspace,
 };
 use super::{aci, cluster, endpoints};
 
@@ -55,9 +56,15 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
             documents.push(aks_cluster(inventory, declarations, id, attached));
         }
     }
-    for found in aci::find(inventory) {
-        documents.extend(aci_service(inventory, declarations, &found));
+    let services = aci::find(inventory);
+    for found in &services {
+        documents.extend(aci_service(inventory, declarations, found));
     }
+    for (id, place) in hosting(inventory, &by_cluster, &services) {
+        documents.extend(subnet_document(inventory, declarations, &id, &place));
+    }
+    let workspaces = inventory.workspaces.values().filter(|workspace| workspace.state != Ok(State::Deleting));
+    documents.extend(workspaces.map(|node| workspace(inventory, declarations, node)));
     documents.sort_by(|a, b| a.subject.cmp(&b.subject));
     Subjects { documents, hidden: hidden(inventory, &computes) }
 }
@@ -109,11 +116,115 @@ fn aks_compute(
                 .clone()
                 .map(|kind| if kind == ComputeKind::Aks { ComputeType::Aks } else { ComputeType::Kubernetes })
                 .into(),
+            attached: compute.attached.clone().and_then(|told| told.ok_or_else(|| not_told(compute))).into(),
+            attachment_failed: compute.state.clone().map(|state| matches!(state, State::Failed(_))).into(),
+            cluster_exists: match &node {
+                Ok(_) => Ok(true),
+                // Only a complete list makes it "not found".
+                Err(reason) if reason.code == Code::NotFound && compute.target.is_ok() => Ok(false),
+                Err(reason) => Err(reason.clone()),
+            }
+            .into(),
+            same_cluster: node.clone().and_then(|cluster| same_cluster(compute, cluster)).into(),
             endpoint_paths: paths.into(),
         }),
         cluster: Some(cluster::facts(inventory, &compute.target, shared)),
         ..document(&states, declarations.of(&compute.workspace))
     }
+}
+
+fn not_told(compute: &ComputeNode) -> Reason {
+    Reason::new(Code::NotTold, format!("{} does not tell whether it was attached", compute.id))
+}
+
+/// A cluster that was made anew under its old name is another cluster to Azure Machine Learning.
+fn same_cluster(compute: &ComputeNode, cluster: &kubernetes::Cluster) -> Known<bool> {
+    let Some(recorded) = compute.cluster_fqdn.clone()? else { return Ok(true) };
+    let names = [cluster.private_fqdn.clone()?, cluster.fqdn.clone()?];
+    if names.iter().flatten().any(|name| name.eq_ignore_ascii_case(&recorded)) {
+        return Ok(true);
+    }
+    let message =
+        format!("{} was attached as `{recorded}`, which is no name of {} any more", compute.id, cluster.id);
+    Err(Reason::new(Code::Contradiction, message))
+}
+
+fn workspace(inventory: &Inventory, declarations: &Declarations, node: &WorkspaceNode) -> Document {
+    let states = [(&node.state, &node.id)];
+    Document {
+        subject: subject(
+            SubjectKind::Workspace,
+            &node.id,
+            Some(node.id.clone()),
+            std::slice::from_ref(&node.id),
+        ),
+        workspace: Some(workspace_facts(inventory, &node.id, &Ok(node))),
+        ..document(&states, declarations.of(&node.id))
+    }
+}
+
+/// A subnet that something refers to, with who lives in it and in whose name.
+#[derive(Default)]
+struct Use {
+    by: BTreeSet<ResourceId>,
+    workspaces: BTreeSet<ResourceId>,
+}
+
+/// Every subnet that an attached cluster or a web service refers to.
+fn hosting(
+    inventory: &Inventory,
+    by_cluster: &BTreeMap<ResourceId, Vec<&ComputeNode>>,
+    services: &[aci::Found<'_>],
+) -> BTreeMap<ResourceId, Use> {
+    let mut subnets: BTreeMap<ResourceId, Use> = BTreeMap::new();
+    for (id, attached) in by_cluster {
+        let pools = inventory.cluster(id).ok().and_then(|cluster| cluster.pools.as_ref().ok());
+        for pool in pools.into_iter().flatten() {
+            for subnet in [&pool.node_subnet, &pool.pod_subnet]
+                .into_iter()
+                .filter_map(|told| told.clone().ok().flatten())
+            {
+                let place = subnets.entry(subnet).or_default();
+                place.by.insert(id.clone());
+                place.workspaces.extend(attached.iter().map(|compute| compute.workspace.clone()));
+            }
+        }
+    }
+    for found in services {
+        for subnet in aci::known_subnets(inventory, found) {
+            let place = subnets.entry(subnet).or_default();
+            place.by.extend(found.group.as_ref().ok().map(|group| group.id.clone()));
+            place.workspaces.extend(found.workspace.clone());
+        }
+    }
+    subnets
+}
+
+fn subnet_document(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    id: &ResourceId,
+    place: &Use,
+) -> Option<Document> {
+    let sole = (place.workspaces.len() == 1).then(|| place.workspaces.first().cloned()).flatten();
+    let mut touched = vec![id.clone()];
+    touched.extend(place.by.iter().cloned());
+    touched.extend(place.workspaces.iter().cloned());
+    let expectations = sole.as_ref().map_or_else(|| declarations.default.clone(), |id| declarations.of(id));
+    Some(Document {
+        subject: subject(SubjectKind::Subnet, id, sole, &touched),
+        subnet: Some(HostingSubnet {
+            subnet: cluster::subnet(inventory, id).ok()?,
+            exists: match inventory.subnet(id) {
+                Ok(_) => Ok(true),
+                Err(reason) if reason.code == Code::NotFound => Ok(false),
+                Err(reason) => Err(reason),
+            }
+            .into(),
+            used_by: place.by.iter().cloned().collect(),
+        }),
+        ..document(&[], expectations)
+    })
 }
 
 fn aks_cluster(
@@ -210,6 +321,7 @@ fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations)
         cluster: None,
         attachments: None,
         service: None,
+        subnet: None,
     }
 }
 
@@ -234,10 +346,36 @@ fn workspace_facts(inventory: &Inventory, id: &ResourceId, workspace: &Known<&Wo
             .and_then(|workspace| endpoints::has_endpoint(inventory, workspace))
             .into(),
         pending_endpoints: known.clone().map(pending).unwrap_or_default(),
+        v1_computes: v1_computes(inventory, id),
+        v1_services: v1_services(inventory, id),
         endpoint_networks: known
             .and_then(|workspace| endpoints::networks(inventory, &workspace.connections))
             .into(),
     }
+}
+
+fn v1_computes(inventory: &Inventory, workspace: &ResourceId) -> Search<ResourceId> {
+    let own = || {
+        inventory
+            .computes
+            .values()
+            .filter(|compute| compute.workspace == *workspace && compute.state != Ok(State::Deleting))
+    };
+    let found = own()
+        .filter(|compute| compute.kind == Ok(ComputeKind::Aks))
+        .map(|compute| compute.id.clone())
+        .collect();
+    let untold = own().find_map(|compute| compute.kind.as_ref().err().cloned());
+    Search::of(found, inventory.coverage.incomplete(Kind::Computes, workspace).or(untold))
+}
+
+fn v1_services(inventory: &Inventory, workspace: &ResourceId) -> Search<ResourceId> {
+    let own = inventory.services.values().filter(|service| service.workspace == *workspace);
+    let found = own
+        .filter(|service| service.state != Ok(State::Deleting))
+        .map(|service| service.id.clone())
+        .collect();
+    Search::of(found, inventory.coverage.incomplete(Kind::Services, workspace))
 }
 
 /// The way from a VNet of the cluster to the workspace's endpoints.

@@ -182,6 +182,10 @@ fields! {
     }
     Computes {
         COMPUTE_TYPE "properties.computeType" NotTold NotTold;
+        // Told by newer versions; an attachment that does not tell it is neither proven attached nor made.
+        COMPUTE_ATTACHED "properties.isAttachedCompute" NotTold NotTold;
+        // Null while nothing is deployed.
+        COMPUTE_FQDN "properties.properties.clusterFqdn" Nothing Nothing;
         COMPUTE_STATE "properties.provisioningState" NotTold NotTold;
         // Null on a broken attachment.
         COMPUTE_RESOURCE "properties.resourceId" NotTold NotTold;

@@ -42,6 +42,10 @@ pub struct Compute {
     pub kind: Known<ComputeKind>,
     /// The state of the attachment.
     pub state: Known<State>,
+    /// Whether the cluster was attached; otherwise Azure Machine Learning made it.
+    pub attached: Known<Option<bool>>,
+    /// The name of the cluster's API server, as recorded when it was attached.
+    pub cluster_fqdn: Known<Option<String>>,
     /// The cluster behind it.
     pub target: Known<ResourceId>,
     /// The service range that Azure Machine Learning recorded.
@@ -108,6 +112,8 @@ impl Compute {
                 _ => ComputeKind::Other,
             }),
             state: State::read(&field::COMPUTE_STATE, part),
+            attached: field::COMPUTE_ATTACHED.flag(part),
+            cluster_fqdn: field::COMPUTE_FQDN.text(part).map(|text| text.map(str::to_ascii_lowercase)),
             target: field::COMPUTE_RESOURCE.told_id(part),
             service_cidrs: recorded(&field::COMPUTE_SERVICE_CIDR).map(|told| told.map(|text| vec![text])),
             dns_service_ip: recorded(&field::COMPUTE_DNS_SERVICE_IP),
