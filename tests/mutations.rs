@@ -24,9 +24,10 @@ use armsim::Estate;
 use mlfence::audit::{PolicyArguments, Setup, judge_snapshot};
 use mlfence::expectations::Openness;
 use mlfence::findings::{PolicyResult, Report};
+use mlfence::severity::Severity;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use support::{moved, setup, snapshot};
+use support::{moved, setup, snapshot, subject};
 
 /// A subscription of which the snapshot says nothing.
 const UNREAD: &str = "/subscriptions/11111111-1111-4111-8111-111111111111";
@@ -62,11 +63,14 @@ struct Mutation {
     #[serde(default)]
     declare: Declaration,
     change: Vec<Change>,
-    /// Verdicts by `POLICY subject_kind:NAME`.
+    /// Verdicts by `POLICY subject_kind:NAME`; a subnet is `subnet:VNET/NAME`, a hidden subject `subject_kind:hidden:SCOPE`.
     moves: BTreeMap<String, String>,
     /// What tells a verdict's violations apart (the design names a subnet): one violation for each of these names.
     #[serde(default)]
     keys: BTreeMap<String, BTreeSet<String>>,
+    /// How severe every violation of a verdict is.
+    #[serde(default)]
+    severities: BTreeMap<String, Severity>,
 }
 
 #[derive(Default, Deserialize)]
@@ -144,7 +148,17 @@ fn fixtures() -> BTreeMap<String, Fixture> {
         let text = std::fs::read_to_string(&path).expect("a readable fixture");
         let mut value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         each_string(&mut value, &mut |text| names.expand(text));
-        let fixture = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut fixture: Fixture =
+            serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for mutation in &mut fixture.mutations {
+            let moves = std::mem::take(&mut mutation.moves).into_iter();
+            mutation.moves = moves
+                .map(|(mut place, verdict)| {
+                    names.expand(&mut place);
+                    (place, verdict)
+                })
+                .collect();
+        }
         fixtures.insert(name, fixture);
     }
     fixtures
@@ -352,12 +366,7 @@ fn judge(estate: &Estate, declaration: &Declaration) -> Report {
 
 /// The result at a place as fixtures write it.
 fn result<'a>(report: &'a Report, place: &str) -> Option<&'a PolicyResult> {
-    report.results.iter().find(|result| {
-        let subject = &result.subject;
-        let name =
-            if subject.hidden { format!("hidden:{}", subject.id) } else { subject.id.name().to_owned() };
-        place == format!("{} {}:{name}", result.policy, subject.kind.name())
-    })
+    report.results.iter().find(|result| place == format!("{} {}", result.policy, subject(result)))
 }
 
 /// Whether a key names a resource: its name stands there alone or as a segment of its id.
@@ -400,6 +409,16 @@ fn differences(mutation: &Mutation, healthy: &Report, after: &Report) -> Vec<Str
         if violations.len() != names.len() || !each_has_one {
             let keys: Vec<&str> = violations.iter().map(|violation| violation.key.as_str()).collect();
             lines.push(format!("{place}: expected a violation each for {names:?}, has {keys:?}"));
+        }
+    }
+    for (place, severity) in &mutation.severities {
+        let told: BTreeSet<Severity> = result(after, place)
+            .map_or(&[][..], |result| &result.violations)
+            .iter()
+            .map(|one| one.severity)
+            .collect();
+        if told != BTreeSet::from([*severity]) {
+            lines.push(format!("{place}: expected severity {severity:?}, has {told:?}"));
         }
     }
     lines
@@ -475,9 +494,10 @@ fn each_edge_of_the_catalogue_has_mutations_or_a_reason() {
     }
 }
 
-/// Policies whose precondition holds for every subject that there can be: an attached cluster; and a VNet, which NET-001
-/// judges whoever made it, if it can be read.
-const ALWAYS_APPLY: &[&str] = &["CNI-002", "NET-001", "NET-002"];
+/// Policies whose precondition holds for every subject that there can be: an attached cluster; a VNet, which NET-001
+/// judges whoever made it, if it can be read; a subnet, which something refers to (PRE-001); any workspace (LIF-001).
+/// ACI-010 asks that the service belongs to a workspace, and passes where it has no subnet.
+const ALWAYS_APPLY: &[&str] = &["ACI-010", "CNI-002", "LIF-001", "NET-001", "NET-002", "PRE-001"];
 
 #[test]
 fn each_policy_has_a_fixture_with_every_verdict() {

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use armsim::Estate;
 use mlfence::audit::{Judged, PolicyArguments, Setup, judge_snapshot};
 use mlfence::expectations::Openness;
-use mlfence::findings::{Report, Status};
+use mlfence::facts::SubjectKind;
+use mlfence::findings::{PolicyResult, Report, Status};
 use mlfence::inventory::Snapshot;
 
 /// The shipped policies with a private control plane demanded, so that every policy has something to judge.
@@ -32,16 +33,26 @@ pub(crate) fn report(estate: &Estate) -> Report {
     judge(&snapshot(estate)).report
 }
 
-/// A verdict's place: the policy and the last part of the subject's id (`hidden:SCOPE` for a hidden one).
+/// A verdict's place: the policy and the subject as [`subject`] writes it.
 pub(crate) type Place = (String, String);
+
+/// Who was judged: `KIND:NAME`, `subnet:VNET/NAME`, `KIND:hidden:SCOPE` for a hidden one.
+pub(crate) fn subject(result: &PolicyResult) -> String {
+    let subject = &result.subject;
+    let id = &subject.id;
+    let name = match id.parent() {
+        _ if subject.hidden => format!("hidden:{id}"),
+        Some(vnet) if subject.kind == SubjectKind::Subnet => format!("{}/{}", vnet.name(), id.name()),
+        _ => id.name().to_owned(),
+    };
+    format!("{}:{name}", subject.kind.name())
+}
 
 /// The verdicts of a report by their places. Names are unique in the estates used here.
 pub(crate) fn verdicts(report: &Report) -> BTreeMap<Place, Status> {
     let mut verdicts = BTreeMap::new();
     for result in &report.results {
-        let id = &result.subject.id;
-        let subject = if result.subject.hidden { format!("hidden:{id}") } else { id.name().to_owned() };
-        let place = (result.policy.clone(), format!("{}:{subject}", result.subject.kind.name()));
+        let place = (result.policy.clone(), subject(result));
         let earlier = verdicts.insert(place.clone(), result.status);
         assert_eq!(earlier, None, "two verdicts at {place:?}");
     }
