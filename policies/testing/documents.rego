@@ -27,6 +27,8 @@ subnet(network, name, delegations) := {
 	"settled": {"value": true},
 }
 
+_nodes := subnet(home, "nodes", [])
+
 delegation(service) := {"service": service, "succeeded": {"value": true}}
 
 # A fact that is not known.
@@ -72,6 +74,8 @@ _workspace := {
 		"subnet": concat("", [home.id, "/subnets/endpoints"]),
 		"vnet": home.id,
 	}]},
+	"v1_computes": nothing_found,
+	"v1_services": nothing_found,
 }
 
 # A private cluster in the home VNet.
@@ -88,7 +92,7 @@ _cluster := {
 	"before_containerd": {"value": false},
 	"own_vnet": {"value": true},
 	"vnets": {"value": [home]},
-	"node_subnets": {"value": [subnet(home, "nodes", [])]},
+	"node_subnets": {"value": [_nodes]},
 	"service_cidrs": {"value": ["10.100.0.0/16"]},
 	"dns_service_ip": {"value": "10.100.0.10"},
 	"dns_service_ip_in_service_cidr": {"value": true},
@@ -101,8 +105,8 @@ _cluster := {
 # A search that looked everywhere and found nothing.
 nothing_found := {"found": [], "none": {"value": true}}
 
-# A search that found something.
-found(overlaps) := {"found": overlaps, "none": {"value": false}}
+# A search that found these.
+found(items) := {"found": items, "none": {"value": false}}
 
 # A search that found nothing in what could be read.
 hidden := {"found": [], "none": unknown("denied")}
@@ -116,6 +120,10 @@ aks_compute := object.union(_document("aks_compute", concat("", [workspace_id, "
 		"id": concat("", [workspace_id, "/computes/aks"]),
 		"name": "aks",
 		"type": {"value": "kubernetes"},
+		"attached": {"value": true},
+		"attachment_failed": {"value": false},
+		"cluster_exists": {"value": true},
+		"same_cluster": {"value": true},
 		"endpoint_paths": {"value": [{
 			"vnet": home,
 			"same_vnet": {"value": true},
@@ -146,6 +154,9 @@ aci_service := object.union(_document("aci_service", concat("", [workspace_id, "
 		"container_group": concat("", [_ml_group, "/providers/microsoft.containerinstance/containergroups/score"]),
 		"owner": {"value": "service_record"},
 		"in_vnet": {"value": true},
+		"asked_network": {"value": {"vnet": home.name, "subnet": aci_network.subnet.name}},
+		"as_asked": {"value": true},
+		"public_address": {"value": false},
 		"networks": {"value": [aci_network]},
 		"registry": {"value": {
 			"id": concat("", [_ml_group, "/providers/microsoft.containerregistry/registries/acr"]),
@@ -164,6 +175,13 @@ aci_network := {
 	"registry_endpoint_in_vnet": {"value": false},
 	"registry_rule_for_vnet": {"value": false},
 }
+
+# A subnet of the home VNet, in which the cluster has its nodes.
+hosting_subnet := object.union(_document("subnet", _nodes.id, _nodes.name), {"subnet": {
+	"subnet": _nodes,
+	"exists": {"value": true},
+	"used_by": [cluster_id],
+}})
 
 # The document with fields of its parts replaced: `{"cluster": {"private": …}}` replaces that one fact.
 changed(document, changes) := object.union(

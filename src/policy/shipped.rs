@@ -14,6 +14,10 @@ macro_rules! shipped {
 }
 
 shipped! {
+    "azure/aci/deployed_as_asked.rego",
+    "azure/aci/deployed_as_asked_test.rego",
+    "azure/aci/not_in_vnet.rego",
+    "azure/aci/not_in_vnet_test.rego",
     "azure/aci/registry_outside_vnet.rego",
     "azure/aci/registry_outside_vnet_test.rego",
     "azure/aci/subnet_delegated.rego",
@@ -26,6 +30,8 @@ shipped! {
     "azure/aks/endpoint_in_cluster_vnet_test.rego",
     "azure/aks/no_public_fqdn.rego",
     "azure/aks/no_public_fqdn_test.rego",
+    "azure/aks/private_cluster_attached.rego",
+    "azure/aks/private_cluster_attached_test.rego",
     "azure/aks/region_matches_workspace.rego",
     "azure/aks/region_matches_workspace_test.rego",
     "azure/cni/node_subnet_not_delegated.rego",
@@ -34,12 +40,17 @@ shipped! {
     "azure/cni/reserved_ranges_unused_test.rego",
     "azure/iso/private_control_plane.rego",
     "azure/iso/private_control_plane_test.rego",
+    "azure/lif/no_v1_serving.rego",
+    "azure/lif/no_v1_serving_test.rego",
     "azure/net/dns_service_ip_in_service_cidr.rego",
     "azure/net/dns_service_ip_in_service_cidr_test.rego",
     "azure/net/docker_bridge_clear.rego",
     "azure/net/docker_bridge_clear_test.rego",
     "azure/net/service_cidr_clear_of_subnets.rego",
     "azure/net/service_cidr_clear_of_subnets_test.rego",
+    "azure/pre/subnet_exists.rego",
+    "azure/pre/subnet_exists_test.rego",
+    "lib/aci_delegation.rego",
     "lib/overlaps.rego",
     "testing/documents.rego",
 }

@@ -23,9 +23,9 @@
 #   since: 0.1.0
 package azure.aci.subnet_delegated
 
-applies := input.service.in_vnet.value
+import data.lib.aci_delegation
 
-_wanted := "microsoft.containerinstance/containergroups"
+applies := input.service.in_vnet.value
 
 violations contains {
 	"key": subnet_id,
@@ -37,10 +37,9 @@ violations contains {
 	owner := input.service.owner.value
 	some network in input.service.networks.value
 	subnet := network.subnet
+	aci_delegation.missing(subnet)
 	subnet_id := subnet.id
-	delegations := subnet.delegations.value
-	services := [delegation.service | some delegation in delegations]
-	not _wanted in services
+	services := [delegation.service | some delegation in subnet.delegations.value]
 	subnet_name := subnet.name
 }
 
@@ -53,28 +52,7 @@ undecided contains reason if {
 undecided contains reason if {
 	not applies == false
 	some network in input.service.networks.value
-	some fact in [network.subnet.delegations, network.subnet.settled]
-	reason := fact.unknown
-}
-
-undecided contains reason if {
-	not applies == false
-	some network in input.service.networks.value
-	some delegation in network.subnet.delegations.value
-	delegation.service == _wanted
-	reason := delegation.succeeded.unknown
-}
-
-undecided contains {
-	"code": "transitional",
-	"message": sprintf("the delegation of the subnet %s is not finished", [name]),
-} if {
-	not applies == false
-	some network in input.service.networks.value
-	some delegation in network.subnet.delegations.value
-	delegation.service == _wanted
-	delegation.succeeded.value == false
-	name := network.subnet.name
+	some reason in aci_delegation.gaps(network.subnet)
 }
 
 undecided contains reason if {
@@ -87,9 +65,6 @@ compliant if {
 	input.service.owner.value
 	count(input.service.networks.value) > 0
 	every network in input.service.networks.value {
-		some delegation in network.subnet.delegations.value
-		delegation.service == _wanted
-		delegation.succeeded.value
-		network.subnet.settled.value
+		aci_delegation.proven(network.subnet)
 	}
 }
