@@ -1,5 +1,7 @@
 //! The command line as a person or a script meets it: what is printed, and the exit code.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,7 +17,8 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        company::healthy().save(folder.path().join("healthy.jsonl")).expect("saved");
+        // Whoever serves by v1 is not healthy (LIF-001).
+        support::without_v1().save(folder.path().join("healthy.jsonl")).expect("saved");
         company::demo().0.save(folder.path().join("demo.jsonl")).expect("saved");
         Self { folder }
     }
@@ -57,7 +60,7 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn exit_codes() {
     let desk = Desk::new();
-    let mut unknown = company::healthy();
+    let mut unknown = support::without_v1();
     let guid = unknown.header.subscriptions[0].id.clone();
     unknown.gaps.push(serde_json::json!({"source": "workspaces", "scope": format!("/subscriptions/{guid}"), "reason": "denied", "detail": ""}));
     unknown.save(desk.path("unknown.jsonl")).expect("saved");
@@ -131,10 +134,11 @@ fn the_table_is_worst_first_and_ends_with_what_would_settle() {
     let desk = Desk::new();
     let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl"]));
     let at = |text: &str| table.find(text).unwrap_or_else(|| panic!("`{text}` is missing in\n{table}"));
-    assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-vision-dev"));
-    assert!(at("workspace mlw-vision-dev") < at("workspace mlw-churn-prod"));
-    assert!(at("workspace mlw-churn-prod") < at("\nnot read\n"));
-    assert!(at("\nnot read\n") < at("1 permission would settle 13 of 13 unknowns"));
+    assert!(at("workspace mlw-vision-dev") < at("workspace mlw-telematics-prod"));
+    assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-churn-prod"));
+    assert!(at("workspace mlw-churn-prod") < at("workspace mlw-fraud-prod"));
+    assert!(at("workspace mlw-fraud-prod") < at("\nnot read\n"));
+    assert!(at("\nnot read\n") < at("1 permission would settle 18 of 20 unknowns"));
     assert!(at("not visible in subscription finance-ml") < at("\nnot read\n"));
 }
 

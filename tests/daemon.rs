@@ -148,7 +148,7 @@ async fn the_first_sweep_is_exported_and_sigterm_ends_it() {
     let server = demo(Options::default()).await;
     let daemon = Daemon::start(&server, "1h", "");
     let line = daemon.log("last sweep");
-    assert!(line.contains("12 fail") && line.contains("13 unknown"), "{line}");
+    assert!(line.contains("18 fail") && line.contains("20 unknown"), "{line}");
     let (status, exposition) = daemon.get("/metrics");
     assert_eq!(status, 200);
     promtool(&exposition);
@@ -156,13 +156,13 @@ async fn the_first_sweep_is_exported_and_sigterm_ends_it() {
         sum(&exposition, "mlfence_results", &["policy=\"AKS-001\"", "severity=\"high\"", "status=\"fail\""]),
         1.0
     );
-    assert_eq!(sum(&exposition, "mlfence_results", &["status=\"fail\""]), 12.0);
-    assert_eq!(sum(&exposition, "mlfence_open_findings", &["state=\"confirmed\""]), 12.0);
-    assert_eq!(sum(&exposition, "mlfence_unknown_results", &["code=\"denied\""]), 13.0);
+    assert_eq!(sum(&exposition, "mlfence_results", &["status=\"fail\""]), 18.0);
+    assert_eq!(sum(&exposition, "mlfence_open_findings", &["state=\"confirmed\""]), 20.0);
+    assert_eq!(sum(&exposition, "mlfence_unknown_results", &["code=\"denied\""]), 18.0);
     assert_eq!(sum(&exposition, "mlfence_sweep_complete", &[]), 0.0);
-    assert_eq!(sum(&exposition, "mlfence_findings_opened_total", &[]), 12.0);
+    assert_eq!(sum(&exposition, "mlfence_findings_opened_total", &[]), 20.0);
     let (status, detail) = daemon.get("/readyz");
-    assert_eq!((status, detail.contains("12 fail")), (200, true), "{detail}");
+    assert_eq!((status, detail.contains("18 fail")), (200, true), "{detail}");
     assert_eq!(daemon.get("/healthz").0, 200);
     assert_eq!(daemon.get("/nothing").0, 404);
     assert_eq!(daemon.end(), 0);
@@ -228,7 +228,7 @@ async fn a_bad_reload_keeps_what_ran_and_a_good_one_takes_effect() {
     let after = daemon.get("/metrics").1;
     assert_eq!(sum(&after, "mlfence_open_findings", &["policy=\"AKS-001\""]), 0.0);
     assert_eq!(sum(&after, "mlfence_findings_resolved_total", &["reason=\"policy_removed\""]), 1.0);
-    assert_eq!(sum(&after, "mlfence_open_findings", &["state=\"confirmed\""]), 11.0);
+    assert_eq!(sum(&after, "mlfence_open_findings", &["state=\"confirmed\""]), 19.0);
     assert_eq!(daemon.end(), 0);
 }
 

@@ -34,8 +34,8 @@ fn the_shipped_bundle_holds_the_first_set() {
     let bundle = shipped();
     let ids: Vec<&str> = bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
     let expected = [
-        "ACI-001", "ACI-002", "ACI-003", "ACI-004", "AKS-001", "AKS-002", "AKS-003", "CNI-002", "CNI-004",
-        "ISO-002", "NET-001", "NET-002", "NET-003",
+        "ACI-001", "ACI-002", "ACI-003", "ACI-004", "ACI-005", "ACI-010", "AKS-001", "AKS-002", "AKS-003",
+        "AKS-004", "CNI-002", "CNI-004", "ISO-002", "LIF-001", "NET-001", "NET-002", "NET-003", "PRE-001",
     ];
     assert_eq!(ids, expected);
     assert_eq!(
@@ -107,7 +107,7 @@ fn every_case_is_judged_as_it_wants() {
 
 #[test]
 fn every_policy_has_cases_of_each_kind() {
-    let always = ["CNI-002", "NET-001", "NET-002"];
+    let always = ["ACI-010", "CNI-002", "LIF-001", "NET-001", "NET-002", "PRE-001"];
     for policy in shipped().policies() {
         for judgement in Judgement::ALL {
             let count = policy.cases.iter().filter(|case| case.want == judgement).count();
@@ -122,10 +122,10 @@ fn every_test_passes_and_reaches_every_line() {
     let report = shipped().run_tests(true);
     let failed: Vec<_> = report.tests.iter().filter(|test| test.outcome != Outcome::Passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(report.tests.len() >= 26, "{} tests", report.tests.len());
+    assert!(report.tests.len() >= 44, "{} tests", report.tests.len());
     let missed: Vec<_> = report.coverage.iter().filter(|file| !file.not_covered.is_empty()).collect();
     assert!(missed.is_empty(), "{missed:#?}");
-    assert_eq!(report.coverage.len(), 14, "13 policies and a library");
+    assert_eq!(report.coverage.len(), 20, "18 policies and two libraries");
     assert!(shipped().run_tests(false).coverage.is_empty());
 }
 
@@ -337,7 +337,7 @@ fn a_shipped_policy_is_replaced_on_demand_only() {
         "own/private.rego:14: would replace the shipped policy AKS-002; say --allow-replace if that is meant"
     );
     let bundle = Bundle::load(files(), &LoadOptions { allow_replace: true }).expect("allowed");
-    assert_eq!(bundle.policies().len(), 13);
+    assert_eq!(bundle.policies().len(), 18);
     let replaced = bundle.policy("AKS-002").expect("it is there");
     assert_eq!(replaced.package, "own.private");
     assert_eq!(replaced.origin, Origin::Directory("/etc/policies".to_owned()));

@@ -33,6 +33,23 @@ pub(crate) fn report(estate: &Estate) -> Report {
     judge(&snapshot(estate)).report
 }
 
+/// The healthy estate without the computes, web services and container groups of v1: nothing in it is excused.
+pub(crate) fn without_v1() -> Estate {
+    let mut estate = armsim::company::healthy();
+    estate.records.retain(|record| {
+        let kind = record["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+        match kind.as_str() {
+            "microsoft.machinelearningservices/workspaces/computes" => {
+                record["properties"]["computeType"] != "AKS"
+            }
+            "microsoft.machinelearningservices/workspaces/services"
+            | "microsoft.containerinstance/containergroups" => false,
+            _ => true,
+        }
+    });
+    estate
+}
+
 /// A verdict's place: the policy and the subject as [`subject`] writes it.
 pub(crate) type Place = (String, String);
 
