@@ -155,6 +155,9 @@ fn fixtures() -> BTreeMap<String, Fixture> {
             mutation.moves = moves
                 .map(|(mut place, verdict)| {
                     names.expand(&mut place);
+                    if let Some(scope) = place.find("hidden:") {
+                        place[scope..].make_ascii_lowercase();
+                    }
                     (place, verdict)
                 })
                 .collect();

@@ -59,7 +59,10 @@ pub(crate) fn subject(result: &PolicyResult) -> String {
     let id = &subject.id;
     let name = match id.parent() {
         _ if subject.hidden => format!("hidden:{id}"),
-        Some(vnet) if subject.kind == SubjectKind::Subnet => format!("{}/{}", vnet.name(), id.name()),
+        Some(vnet) if subject.kind == SubjectKind::Subnet => {
+            // Every reference spells it as it likes, and whichever comes first names the subject.
+            format!("{}/{}", vnet.name(), id.name()).to_ascii_lowercase()
+        }
         _ => id.name().to_owned(),
     };
     format!("{}:{name}", subject.kind.name())
