@@ -60,6 +60,10 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
     let text = fs::read_to_string(path).map_err(|error| {
         SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())])
     })?;
+    // Half-written, as seen by a reload: that would silently be every default at once.
+    if text.trim().is_empty() {
+        return Err(SetupError(vec![format!("the configuration {} is empty", path.display())]));
+    }
     let (mut config, problems) = Config::read(&text);
     let problems = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
     // Paths in the file mean places beside the file, wherever mlfence was started.

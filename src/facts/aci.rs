@@ -1,16 +1,15 @@
 //! Web services on Azure Container Instances: which container group runs them, whose it is, where it lives.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::inventory::containers::{ContainerGroup, Registry as RegistryNode};
-use crate::inventory::machine_learning::{Service, Workspace};
+use crate::inventory::machine_learning::{Service, Workspace, is_private_address};
 use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::document::{AciNetwork, AciService, Fact, Ownership, Registry};
-use super::endpoints::{exists, in_vnet, settled};
+use super::endpoints::{exists, in_vnet, of_registry, of_workspace, settled};
 
 /// A web service, or a container group that shows a sign of being one.
 pub(super) struct Found<'a> {
@@ -122,16 +121,7 @@ fn is_likely(
 }
 
 fn is_private(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => {
-            ip.is_private()
-                || ip.is_link_local()
-                || ip.is_loopback()
-                || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64)
-        }
-        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
-        Err(_) => false,
-    }
+    host.parse().is_ok_and(is_private_address)
 }
 
 /// The subnets that a container group lives in; empty if it surely lives in no VNet.
@@ -312,7 +302,7 @@ fn network(
     let subnet = cluster::subnet(inventory, id)?;
     let vnet = subnet.vnet.id.clone();
     let here = |other: &ResourceId| Ok(*other == vnet);
-    let of_registry = |ask: &dyn Fn(&RegistryNode) -> Known<bool>| match registry {
+    let ask_registry = |ask: &dyn Fn(&RegistryNode) -> Known<bool>| match registry {
         Ok(Some(registry)) => ask(registry),
         Ok(None) => Ok(false),
         Err(reason) => Err(reason.clone()),
@@ -320,11 +310,11 @@ fn network(
     Ok(AciNetwork {
         workspace_endpoint_in_vnet: workspace
             .clone()
-            .and_then(|workspace| in_vnet(inventory, &workspace.connections, here))
+            .and_then(|workspace| in_vnet(inventory, of_workspace(inventory, workspace), here))
             .into(),
-        registry_endpoint_in_vnet: of_registry(&|registry| in_vnet(inventory, &registry.connections, here))
+        registry_endpoint_in_vnet: ask_registry(&|registry| in_vnet(inventory, of_registry(registry), here))
             .into(),
-        registry_rule_for_vnet: of_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
+        registry_rule_for_vnet: ask_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
         subnet,
     })
 }

@@ -184,12 +184,21 @@ fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Range
     if let Some(reason) = told.unsettled {
         ranges.hide(reason);
     }
-    match &cluster.dual_stack {
-        Ok(true) if ranges.known.iter().all(|range| range.net.addr().is_ipv4()) => {
-            let message = format!("{} speaks IPv6, but its IPv6 service range was not told", cluster.id);
-            ranges.hide(Reason::new(Code::NotTold, message));
+    match &cluster.families {
+        Ok(families) => {
+            let speaks = |family: &str| families.iter().any(|told| told == family);
+            // Each family has a range of its own, and a cluster that tells no family speaks IPv4.
+            for (spoken, v4) in [(speaks("ipv4") || !speaks("ipv6"), true), (speaks("ipv6"), false)] {
+                if spoken && !ranges.known.iter().any(|range| range.net.addr().is_ipv4() == v4) {
+                    let family = if v4 { "IPv4" } else { "IPv6" };
+                    let message = format!(
+                        "{} speaks {family}, but its {family} service range was not told",
+                        cluster.id
+                    );
+                    ranges.hide(Reason::new(Code::NotTold, message));
+                }
+            }
         }
-        Ok(_) => {}
         Err(reason) => ranges.hide(reason.clone()),
     }
     ranges

@@ -143,6 +143,9 @@ pub struct Document {
     /// The workspaces that use the cluster. Subject: `aks_cluster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<Attachment>>,
+    /// What the workspaces that use the cluster demand of it. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demands: Option<Demands>,
     /// The web service. Subject: `aci_service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<AciService>,
@@ -242,6 +245,14 @@ pub struct Attachment {
     pub compute: ResourceId,
     /// What the operator declared for that workspace.
     pub expectations: Expectations,
+}
+
+/// What the workspaces that use a cluster demand of it, by what the operator declared for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Demands {
+    /// Whether one of them demands a private control plane; unknown where one that does may use it unseen.
+    pub private_control_plane: Fact<bool>,
 }
 
 /// An AKS cluster.
@@ -494,6 +505,8 @@ impl Document {
             }),
             cluster: of_cluster.then(|| Cluster::all_unknown(reason)),
             attachments: (kind == SubjectKind::AksCluster).then(Vec::new),
+            demands: (kind == SubjectKind::AksCluster)
+                .then(|| Demands { private_control_plane: Fact::all_unknown(reason) }),
             service: (kind == SubjectKind::AciService).then(|| AciService {
                 name: "unknown".to_owned(),
                 container_group: None,

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expectations::{Declarations, Expectations};
+use crate::expectations::{Declarations, Expectations, Openness};
 use crate::inventory::coverage::{reason, unasked};
 use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
 use crate::inventory::state::{State, unsettled};
-use crate::inventory::{Inventory, Kind, Known, Reason, ResourceId};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::document::{
-    Attachment, Compute, ComputeType, Document, EndpointPath, Fact, SCHEMA, Subject, SubjectKind, Workspace,
+    Attachment, Compute, ComputeType, Demands, Document, EndpointPath, Fact, SCHEMA, Subject, SubjectKind,
+    Workspace,
 };
 use super::{aci, cluster, endpoints};
 
@@ -70,13 +71,15 @@ fn is_aks(inventory: &Inventory, compute: &ComputeNode) -> bool {
             .is_ok_and(|workspace| workspace.state == Ok(State::Deleting));
     let target = compute.target.as_ref().ok().and_then(ResourceId::resource_type);
     let cluster = match (&compute.kind, target.as_deref()) {
-        (Ok(ComputeKind::Other), _) => false,
         (Ok(ComputeKind::Aks), _) => true,
-        // A v2 attachment may be an Arc cluster; a compute of untold type may be anything else.
-        (Ok(ComputeKind::Kubernetes) | Err(_), Some(target)) => {
+        // A v2 attachment may be an Arc cluster.
+        (Ok(ComputeKind::Kubernetes), target) => target != Some("microsoft.kubernetes/connectedclusters"),
+        // A type that is not told, or not known yet, with a cluster behind it.
+        (Ok(ComputeKind::Other) | Err(_), Some(target)) => {
             target == "microsoft.containerservice/managedclusters"
         }
-        (Ok(ComputeKind::Kubernetes) | Err(_), None) => true,
+        (Ok(ComputeKind::Other), None) => false,
+        (Err(_), None) => true,
     };
     cluster && !gone
 }
@@ -104,15 +107,22 @@ fn aks_compute(
         compute: Some(Compute {
             id: compute.id.clone(),
             name: compute.id.name().to_owned(),
-            r#type: compute
-                .kind
-                .clone()
-                .map(|kind| if kind == ComputeKind::Aks { ComputeType::Aks } else { ComputeType::Kubernetes })
-                .into(),
+            r#type: compute.kind.clone().and_then(|kind| compute_type(kind, &compute.id)).into(),
             endpoint_paths: paths.into(),
         }),
         cluster: Some(cluster::facts(inventory, &compute.target, shared)),
         ..document(&states, declarations.of(&compute.workspace))
+    }
+}
+
+fn compute_type(kind: ComputeKind, id: &ResourceId) -> Known<ComputeType> {
+    match kind {
+        ComputeKind::Aks => Ok(ComputeType::Aks),
+        ComputeKind::Kubernetes => Ok(ComputeType::Kubernetes),
+        ComputeKind::Other => Err(Reason::new(
+            Code::Undecidable,
+            format!("{id} has a cluster behind it, but a type that is not known"),
+        )),
     }
 }
 
@@ -142,8 +152,33 @@ fn aks_cluster(
                 })
                 .collect(),
         ),
+        demands: Some(Demands {
+            private_control_plane: private_control_plane(inventory, declarations, attached).into(),
+        }),
         ..document(&states, declarations.default.clone())
     }
+}
+
+/// Whether a workspace that uses the cluster demands a private control plane. A workspace of which it is not known
+/// what it uses may be one, but only if it is declared to demand it.
+fn private_control_plane(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    attached: &[&ComputeNode],
+) -> Known<bool> {
+    let demands =
+        |workspace: &ResourceId| declarations.of(workspace).control_plane == Some(Openness::Private);
+    if attached.iter().any(|compute| demands(&compute.workspace)) {
+        return Ok(true);
+    }
+    if declarations.default.control_plane == Some(Openness::Private)
+        && let Some(reason) = inventory.coverage.incomplete_anywhere(Kind::Computes)
+    {
+        return Err(reason);
+    }
+    let hidden = |workspace: &ResourceId| inventory.coverage.incomplete(Kind::Computes, workspace);
+    let demanding = declarations.workspaces.keys().filter(|workspace| demands(workspace));
+    demanding.filter_map(hidden).next().map_or(Ok(false), Err)
 }
 
 fn aci_service(
@@ -210,6 +245,7 @@ fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations)
         cluster: None,
         attachments: None,
         service: None,
+        demands: None,
     }
 }
 
@@ -235,7 +271,9 @@ fn workspace_facts(inventory: &Inventory, id: &ResourceId, workspace: &Known<&Wo
             .into(),
         pending_endpoints: known.clone().map(pending).unwrap_or_default(),
         endpoint_networks: known
-            .and_then(|workspace| endpoints::networks(inventory, &workspace.connections))
+            .and_then(|workspace| {
+                endpoints::networks(inventory, endpoints::of_workspace(inventory, workspace))
+            })
             .into(),
     }
 }
@@ -245,7 +283,9 @@ fn path(inventory: &Inventory, workspace: &Known<&WorkspaceNode>, vnet: &Resourc
     let reach = |accepts: &dyn Fn(&ResourceId) -> Known<bool>| -> Fact<bool> {
         workspace
             .clone()
-            .and_then(|workspace| endpoints::in_vnet(inventory, &workspace.connections, accepts))
+            .and_then(|workspace| {
+                endpoints::in_vnet(inventory, endpoints::of_workspace(inventory, workspace), accepts)
+            })
             .into()
     };
     EndpointPath {
@@ -280,13 +320,19 @@ fn brought_by(kind: Kind) -> &'static [SubjectKind] {
 fn hidden(inventory: &Inventory, computes: &[&ComputeNode]) -> Vec<Hidden> {
     let coverage = &inventory.coverage;
     let mut all = BTreeMap::new();
-    for kind in Kind::ALL.iter().copied() {
+    // Subscriptions that nobody saw hide everything; named last, so that a nearer cause is named first.
+    for kind in Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Subscriptions) {
         let unasked = (!coverage.asked(kind)).then(|| (ResourceId::root(), unasked(kind)));
         let gaps = coverage.gaps_of(kind).map(|gap| (gap.scope.clone(), reason(gap)));
         for (scope, reason) in unasked.into_iter().chain(gaps) {
             for subject in brought_by(kind) {
                 all.entry((*subject, scope.clone())).or_insert_with(|| reason.clone());
             }
+        }
+    }
+    if let Some(reason) = coverage.hidden_subscriptions() {
+        for subject in SubjectKind::ALL {
+            all.entry((subject, ResourceId::root())).or_insert_with(|| reason.clone());
         }
     }
     for compute in computes {

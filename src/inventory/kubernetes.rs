@@ -39,8 +39,8 @@ pub struct Cluster {
     pub dns_service_ip: Known<String>,
     /// The Docker bridge range, which only old API versions tell.
     pub docker_bridge_cidr: Known<Option<String>>,
-    /// Whether it also speaks IPv6.
-    pub dual_stack: Known<bool>,
+    /// The address families that it speaks, folded; empty where an old API version does not tell them: IPv4 then.
+    pub families: Known<Vec<String>>,
 }
 
 /// Where a node pool lives.
@@ -95,9 +95,9 @@ impl Cluster {
                 Err(reason) if reason.code == Code::NotTold => Ok(None),
                 told => told.map(|text| text.map(str::to_owned)),
             },
-            dual_stack: field::CLUSTER_IP_FAMILIES
+            families: field::CLUSTER_IP_FAMILIES
                 .texts(part)
-                .map(|families| families.iter().any(|family| family.eq_ignore_ascii_case("ipv6"))),
+                .map(|families| families.iter().map(|family| family.to_ascii_lowercase()).collect()),
         }
     }
 
