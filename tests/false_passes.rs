@@ -232,7 +232,7 @@ fn unfit_records_hide_subjects_visibly() {
         ),
     ] {
         let mut estate = armsim::company::healthy();
-        of_type(&mut estate, COMPUTE).for_each(|record| spoil(record));
+        of_type(&mut estate, COMPUTE).for_each(&spoil);
         let (report, _) = judged(&estate);
         let hidden =
             report.results.iter().filter(|result| result.subject.hidden && result.policy.starts_with("AKS"));
