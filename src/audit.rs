@@ -8,7 +8,7 @@ use std::{fs, io, thread};
 
 use crate::config::Config;
 use crate::facts::{self, Document, Hidden};
-use crate::findings::judge::judge_hidden;
+use crate::findings::judge::{Subject, judge_hidden};
 use crate::findings::{PolicyResult, Report, judge};
 use crate::inventory::{Inventory, Snapshot};
 use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
@@ -174,6 +174,14 @@ pub struct Judged {
     pub inventory: Inventory,
     /// The ids of the policies that were judged.
     pub policies: BTreeSet<String>,
+}
+
+/// The facts that policies read of one subject, as JSON; none if the snapshot shows no such subject.
+pub fn facts_of(setup: &Setup, judged: &Judged, subject: &Subject) -> Option<serde_json::Value> {
+    let subjects = facts::derive(&judged.inventory, &setup.config.expectations);
+    let wanted =
+        |document: &&Document| document.subject.kind == subject.kind && document.subject.id == subject.id;
+    serde_json::to_value(subjects.documents.iter().find(wanted)?).ok()
 }
 
 /// Judges a snapshot: builds the graph, derives the facts, asks every policy that is switched on. With `only`,
