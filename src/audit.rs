@@ -8,7 +8,7 @@ use std::{fs, io, thread};
 
 use crate::config::Config;
 use crate::facts::{self, Document, Hidden};
-use crate::findings::judge::judge_hidden;
+use crate::findings::judge::{Subject, judge_hidden};
 use crate::findings::{PolicyResult, Report, judge};
 use crate::inventory::{Inventory, Snapshot};
 use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
@@ -60,6 +60,10 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
     let text = fs::read_to_string(path).map_err(|error| {
         SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())])
     })?;
+    // Half-written, as seen by a reload: that would silently be every default at once.
+    if text.trim().is_empty() {
+        return Err(SetupError(vec![format!("the configuration {} is empty", path.display())]));
+    }
     let (mut config, problems) = Config::read(&text);
     let problems = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
     // Paths in the file mean places beside the file, wherever mlfence was started.
@@ -170,6 +174,14 @@ pub struct Judged {
     pub inventory: Inventory,
     /// The ids of the policies that were judged.
     pub policies: BTreeSet<String>,
+}
+
+/// The facts that policies read of one subject, as JSON; none if the snapshot shows no such subject.
+pub fn facts_of(setup: &Setup, judged: &Judged, subject: &Subject) -> Option<serde_json::Value> {
+    let subjects = facts::derive(&judged.inventory, &setup.config.expectations);
+    let wanted =
+        |document: &&Document| document.subject.kind == subject.kind && document.subject.id == subject.id;
+    serde_json::to_value(subjects.documents.iter().find(wanted)?).ok()
 }
 
 /// Judges a snapshot: builds the graph, derives the facts, asks every policy that is switched on. With `only`,

@@ -39,7 +39,7 @@ enum Command {
     Serve(ServeArguments),
     /// Write everything that Azure says into a file, to be judged later or elsewhere.
     Snapshot(SnapshotArguments),
-    /// Tell what a policy demands, why, and what would fix a violation.
+    /// Tell what a policy demands and why; with a resource, also its verdict and the facts behind it.
     Explain(ExplainArguments),
     /// The policies: list, check, test.
     #[command(subcommand)]
@@ -145,6 +145,12 @@ pub struct SnapshotArguments {
 pub struct ExplainArguments {
     /// The policy's id, such as AKS-001.
     pub(crate) policy: String,
+    /// A resource, by ARM id or name: what the policy says of it, and from what.
+    pub(crate) resource: Option<String>,
+    /// Look at this snapshot file instead of a live tenant.
+    #[arg(long, value_name = "FILE", requires = "resource")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// Which policies, and what is declared.
     #[command(flatten)]
     pub(crate) setup: SetupArguments,
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use crate::audit::{Judged, PolicyArguments, Setup, judge_snapshot};
+use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_snapshot};
 use crate::azure::{self, CollectError};
 use crate::findings::ledger::Sweep;
 use crate::findings::{Ledger, Status};
@@ -52,6 +52,7 @@ pub async fn run(
     mut reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
+    let options = Arc::new(options);
     let mut daemon = Daemon::new(setup)?;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep()?));
     let (stop, stopped) = watch::channel(false);
@@ -80,7 +81,18 @@ pub async fn run(
             () = tokio::time::sleep(pause) => {}
             () = &mut shutdown => break,
             ended = &mut listening => return Err(listener_error(ended)),
-            Some(()) = reload.recv() => daemon.reload(&options)?,
+            Some(()) = reload.recv() => {
+                // Policies are checked by running their tests, which may take its time; the signal to end must not.
+                let options = Arc::clone(&options);
+                let loading = tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
+                tokio::select! {
+                    loaded = loading => daemon.reload(loaded.unwrap_or_else(|error| {
+                        Err(SetupError(vec![format!("the reload broke off: {error}")]))
+                    })),
+                    () = &mut shutdown => break,
+                    ended = &mut listening => return Err(listener_error(ended)),
+                }
+            }
         }
     }
     info!("shutting down");
@@ -236,29 +248,22 @@ impl Daemon {
         schedule.interval.mul_f64(jitter)
     }
 
-    fn reload(&mut self, options: &Options) -> Result<(), DaemonError> {
-        let setup = match Setup::load(Some(&options.config), &options.policies) {
+    fn reload(&mut self, loaded: Result<Setup, SetupError>) {
+        let setup = match loaded {
             Ok(setup) => setup,
-            Err(error) => {
-                warn!("the reload was refused, what ran before stays: {error}");
-                return Ok(());
-            }
+            Err(error) => return warn!("the reload was refused, what ran before stays: {error}"),
         };
         if setup.config.listen != self.setup.config.listen {
             warn!("`http.listen` changed; a new address takes effect at the next start");
         }
         match azure::Client::new(&setup.config) {
             Ok(client) => self.client = client,
-            Err(error) => {
-                warn!("the reload was refused, what ran before stays: {error}");
-                return Ok(());
-            }
+            Err(error) => return warn!("the reload was refused, what ran before stays: {error}"),
         }
         // A subscription that the new scope leaves out is no gap; one that vanished meanwhile stays stale in the ledger.
         self.seen.clear();
         self.metrics.bundle(setup.bundle.digest());
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod aci;
 mod cluster;
 pub mod document;
 mod endpoints;
+mod hosting;
 mod ranges;
 mod subjects;
 

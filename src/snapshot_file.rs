@@ -1,7 +1,7 @@
 //! Snapshot files on disk: opened, compressed by their extension, replaced atomically.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::inventory::Snapshot;
@@ -51,6 +51,31 @@ fn compression(path: &Path) -> Compression {
     }
 }
 
+/// What a compressed file may unpack to. A generated tenant of 300 workspaces takes 14 MB.
+const UNPACKED_LIMIT: u64 = 2 << 30;
+
+/// A stream that is an error past [`UNPACKED_LIMIT`]: a few megabytes can unpack to terabytes.
+struct Bounded<R> {
+    stream: R,
+    left: u64,
+}
+
+impl<R> Bounded<R> {
+    fn new(stream: R) -> Self {
+        Self { stream, left: UNPACKED_LIMIT }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(buffer)?;
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
+            io::Error::other(format!("it unpacks to more than {} GiB", UNPACKED_LIMIT >> 30))
+        })?;
+        Ok(n)
+    }
+}
+
 /// Reads a snapshot; `.zst` and `.gz` are unpacked on the way.
 pub fn read(path: &Path) -> Result<Snapshot, SnapshotFileError> {
     let open = |source| SnapshotFileError::Open { path: path.to_owned(), source };
@@ -58,8 +83,12 @@ pub fn read(path: &Path) -> Result<Snapshot, SnapshotFileError> {
     let input = BufReader::new(file);
     let snapshot = match compression(path) {
         Compression::None => Snapshot::read(input),
-        Compression::Zstd => Snapshot::read(BufReader::new(zstd::Decoder::with_buffer(input).map_err(open)?)),
-        Compression::Gzip => Snapshot::read(BufReader::new(flate2::bufread::MultiGzDecoder::new(input))),
+        Compression::Zstd => {
+            Snapshot::read(BufReader::new(Bounded::new(zstd::Decoder::with_buffer(input).map_err(open)?)))
+        }
+        Compression::Gzip => {
+            Snapshot::read(BufReader::new(Bounded::new(flate2::bufread::MultiGzDecoder::new(input))))
+        }
     };
     snapshot.map_err(|source| SnapshotFileError::Content { path: path.to_owned(), source })
 }

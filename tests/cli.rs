@@ -348,6 +348,34 @@ fn explain_tells_requirement_documents_and_fix() {
     }
 }
 
+#[test]
+fn explain_tells_a_resources_verdict_and_the_facts_behind_it() {
+    let desk = Desk::new();
+    let explain =
+        |policy: &str, resource: &str| desk.run(&["explain", policy, resource, "--snapshot", "demo.jsonl"]);
+    let text = stdout(&explain("AKS-001", "k8s-mlw-telematics-prod"));
+    for part in [
+        "FAIL · /subscriptions/",
+        "the cluster is in northeurope, the workspace in westeurope",
+        "cluster_location = northeurope",
+        "workspace.location = westeurope",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing in\n{text}");
+    }
+    let text = stdout(&explain("AKS-002", "mlw-churn-prod"));
+    assert!(
+        text.contains("pass · /subscriptions/") && text.contains("cluster.public_fqdn = false"),
+        "{text}"
+    );
+    let missing = explain("AKS-002", "nobody");
+    assert_eq!(code(&missing), 2);
+    assert!(
+        stderr(&missing).contains("judges no aks cluster `nobody` here; it judges: "),
+        "{}",
+        stderr(&missing)
+    );
+}
+
 /// Reports of the same file are the same bytes.
 #[test]
 fn the_same_input_gives_the_same_bytes() {

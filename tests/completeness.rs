@@ -253,6 +253,8 @@ fn older() -> Estate {
                 record["properties"]["networkRuleSet"]["virtualNetworkRules"] = json!([{"id": "/subscriptions/00000000-0000-0000-0000-0000000000ff/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/elsewhere/subnets/s"}]);
             }
             "microsoft.machinelearningservices/workspaces" => {
+                // Its own hub: the same connections once more.
+                record["properties"]["hubResourceId"] = record["id"].clone();
                 for connection in
                     record["properties"]["privateEndpointConnections"].as_array_mut().into_iter().flatten()
                 {
@@ -277,6 +279,11 @@ fn older() -> Estate {
                 }
             }
             "microsoft.network/virtualnetworks" => {
+                for peering in
+                    record["properties"]["virtualNetworkPeerings"].as_array_mut().into_iter().flatten()
+                {
+                    peering["properties"]["peerCompleteVnets"] = json!(true);
+                }
                 for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
                     let prefix = subnet["properties"]["addressPrefix"].take();
                     subnet["properties"]["addressPrefixes"] = json!([prefix, "fd00:db8::/64"]);

@@ -630,6 +630,18 @@ fn a_policy_cannot_pass_as_a_library() {
     );
 }
 
+/// The engine's parser doubles its time with each level.
+#[test]
+fn deeply_nested_brackets_are_refused_unparsed() {
+    for (open, close) in [("[", "]"), ("{", "}"), ("(", ")")] {
+        let text = format!("package deep\n\nx := {}1{}\n", open.repeat(40), close.repeat(40));
+        let file =
+            SourceFile { path: "deep.rego".to_owned(), text, origin: Origin::Directory(String::new()) };
+        let problems = Bundle::load(vec![file], &LoadOptions::default()).expect_err("refused");
+        assert!(told(&problems).starts_with("deep.rego:3: brackets are nested"), "{}", told(&problems));
+    }
+}
+
 #[test]
 fn a_huge_file_is_refused_unread() {
     let huge = format!("{POLICY}{}", "# filler\n".repeat(200_000));

@@ -137,6 +137,13 @@ aks_compute := object.union(_document("aks_compute", concat("", [workspace_id, "
 aks_cluster := object.union(_document("aks_cluster", cluster_id, "aks"), {
 	"cluster": _cluster,
 	"attachments": [attachment("any")],
+	"demands": {"private_control_plane": {"value": false}},
+})
+
+# The cluster, used by a workspace that demands a private control plane.
+demanding_cluster := object.union(aks_cluster, {
+	"attachments": [attachment("private")],
+	"demands": {"private_control_plane": {"value": true}},
 })
 
 # An attachment whose workspace demands this of its control plane.

@@ -23,6 +23,10 @@ pub(super) struct Listing {
     pub(super) lost: Option<Failure>,
 }
 
+fn of_workspace(request: &Request) -> bool {
+    request.url().path().to_ascii_lowercase().contains("/workspaces/")
+}
+
 /// Reads a list whose rows stand under `key`: `value`, or `values` for service tags.
 pub(super) async fn list(session: &Session<'_>, of: &'static str, first: Request, key: &str) -> Listing {
     let mut listing = Listing::default();
@@ -32,8 +36,9 @@ pub(super) async fn list(session: &Session<'_>, of: &'static str, first: Request
         let answer = session.send(of, &request).await;
         let link = match answer.and_then(|answer| listing.take(answer, key)) {
             Ok(link) => link,
-            // The provider is not registered here, so nothing of its kinds exists here.
-            Err(failure) if failure.is_unregistered() && listing.rows.is_empty() => break,
+            // The provider is not registered here, so nothing of its kinds exists here. Below a workspace, which is of
+            // that provider itself, it makes no sense, and neither does it on a second page.
+            Err(failure) if failure.is_unregistered() && seen.is_empty() && !of_workspace(&request) => break,
             Err(failure) => {
                 listing.lost = Some(failure);
                 break;

@@ -200,7 +200,8 @@ impl<'a> Pages<'a> {
     }
 
     fn take(&mut self, page: Page, answer: &mut Answer) {
-        self.total = page.total;
+        // A later page may not take back what an earlier one announced.
+        self.total = page.total.map(|total| total.max(self.total.unwrap_or_default()));
         self.truncated |= page.truncated;
         for row in page.rows {
             let subscription = subscription_of(&row);
@@ -210,14 +211,17 @@ impl<'a> Pages<'a> {
                 answer.unreadable.insert((told, subscription));
                 continue;
             };
-            // An id may come on two pages if the estate changes in between; it must not hide a lost one.
-            self.ids.insert(record.id().clone());
             let subscription = subscription.or_else(|| record.id().subscription().map(str::to_owned));
             let asked = match &subscription {
                 Some(subscription) => self.subscriptions.contains(subscription.as_str()),
                 // Built-in role definitions belong to the tenant.
                 None => self.query.kinds == [Kind::RoleDefinitions],
             };
+            // An id may come on two pages if the estate changes in between; neither that nor a row that nobody asked for
+            // may stand in for a lost one.
+            if asked {
+                self.ids.insert(record.id().clone());
+            }
             match record.kind() {
                 Some(kind) if self.query.kinds.contains(&kind) => {
                     if asked {

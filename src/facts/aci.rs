@@ -1,16 +1,15 @@
 //! Web services on Azure Container Instances: which container group runs them, whose it is, where it lives.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::inventory::containers::{ContainerGroup, Registry as RegistryNode};
-use crate::inventory::machine_learning::{Service, Workspace};
+use crate::inventory::machine_learning::{Service, Workspace, is_private_address};
 use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::document::{AciNetwork, AciService, AskedNetwork, Fact, Ownership, Registry};
-use super::endpoints::{exists, in_vnet, settled};
+use super::endpoints::{exists, in_vnet, of_registry, of_workspace, settled};
 
 /// A web service, or a container group that shows a sign of being one.
 pub(super) struct Found<'a> {
@@ -18,6 +17,8 @@ pub(super) struct Found<'a> {
     pub(super) group: Known<&'a ContainerGroup>,
     pub(super) workspace: Option<ResourceId>,
     pub(super) owner: Known<Ownership>,
+    /// Whether the group at its address is being deleted, and so no witness of where it lives.
+    pub(super) deleting: bool,
 }
 
 /// Every web service on container instances that the inventory shows or hints at.
@@ -30,17 +31,25 @@ pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
             continue;
         }
         let group = group_of(inventory, &registries, service);
+        let deleting = group.as_ref().is_ok_and(|group| group.state == Ok(State::Deleting));
+        let group = match group {
+            Ok(group) if deleting => {
+                let message = format!("{}, at the address of {}, is being deleted", group.id, service.id);
+                Err(Reason::new(Code::PlacementUnproven, message))
+            }
+            group => group,
+        };
         placed.extend(group.as_ref().ok().map(|group| &group.id));
         let workspace = Some(service.workspace.clone());
         // The record is a child of its workspace: whose it is needs no further proof.
-        found.push(Found { service: Some(service), group, workspace, owner: Ok(Ownership::ServiceRecord) });
+        found.push(Found { service: Some(service), group, workspace, owner: Ok(Ownership::ServiceRecord), deleting });
     }
     for group in inventory.container_groups.values() {
         if placed.contains(&&group.id) || group.state == Ok(State::Deleting) {
             continue;
         }
         if let Some((workspace, owner)) = owner_by_image(inventory, &registries, group) {
-            found.push(Found { service: None, group: Ok(group), workspace, owner });
+            found.push(Found { service: None, group: Ok(group), workspace, owner, deleting: false });
         }
     }
     found
@@ -119,16 +128,7 @@ fn is_likely(
 }
 
 fn is_private(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => {
-            ip.is_private()
-                || ip.is_link_local()
-                || ip.is_loopback()
-                || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64)
-        }
-        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
-        Err(_) => false,
-    }
+    host.parse().is_ok_and(is_private_address)
 }
 
 /// The subnets that a container group lives in; empty if it surely lives in no VNet.
@@ -246,7 +246,10 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
         (Err(_), Ok(subnets)) => Ok(!subnets.is_empty()),
         (Err(reason), Err(_)) => Err(reason.clone()),
     };
-    let asked = found.service.map_or(Ok(None), |service| service.asked_network.clone());
+    let asked = match found.service {
+        Some(service) => service.asked_network.clone(),
+        None => Err(Reason::new(Code::NotFound, "no v1 service record tells what its deployment asked for")),
+    };
     let networks = subnets.clone().and_then(|subnets| {
         subnets.iter().map(|id| network(inventory, id, workspace, &registry)).collect::<Known<Vec<_>>>()
     });
@@ -258,6 +261,7 @@ pub(super) fn facts(inventory: &Inventory, found: &Found<'_>, workspace: &Known<
             .unwrap_or_default(),
         container_group: found.group.as_ref().ok().map(|group| group.id.clone()),
         owner: found.owner.clone().into(),
+        being_deleted: found.deleting,
         in_vnet: in_vnet.into(),
         asked_network: asked
             .clone()
@@ -333,7 +337,7 @@ fn network(
     let subnet = cluster::subnet(inventory, id)?;
     let vnet = subnet.vnet.id.clone();
     let here = |other: &ResourceId| Ok(*other == vnet);
-    let of_registry = |ask: &dyn Fn(&RegistryNode) -> Known<bool>| match registry {
+    let ask_registry = |ask: &dyn Fn(&RegistryNode) -> Known<bool>| match registry {
         Ok(Some(registry)) => ask(registry),
         Ok(None) => Ok(false),
         Err(reason) => Err(reason.clone()),
@@ -341,11 +345,11 @@ fn network(
     Ok(AciNetwork {
         workspace_endpoint_in_vnet: workspace
             .clone()
-            .and_then(|workspace| in_vnet(inventory, &workspace.connections, here))
+            .and_then(|workspace| in_vnet(inventory, of_workspace(inventory, workspace), here))
             .into(),
-        registry_endpoint_in_vnet: of_registry(&|registry| in_vnet(inventory, &registry.connections, here))
+        registry_endpoint_in_vnet: ask_registry(&|registry| in_vnet(inventory, of_registry(registry), here))
             .into(),
-        registry_rule_for_vnet: of_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
+        registry_rule_for_vnet: ask_registry(&|registry| rule_for_vnet(inventory, registry, &vnet)).into(),
         subnet,
     })
 }

@@ -91,12 +91,7 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
 /// The VNets that a cluster lives in.
 pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<Vec<ResourceId>> {
     if own_vnet(cluster)? {
-        let mut vnets = BTreeSet::new();
-        for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
-            for subnet in [pool.node_subnet.clone()?, pool.pod_subnet.clone()?].into_iter().flatten() {
-                vnets.insert(vnet_of(&subnet)?);
-            }
-        }
+        let vnets = cluster.subnets()?.iter().map(vnet_of).collect::<Known<BTreeSet<_>>>()?;
         return Ok(vnets.into_iter().collect());
     }
     // AKS made the VNet: it lies in the node resource group.
@@ -184,12 +179,21 @@ fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Range
     if let Some(reason) = told.unsettled {
         ranges.hide(reason);
     }
-    match &cluster.dual_stack {
-        Ok(true) if ranges.known.iter().all(|range| range.net.addr().is_ipv4()) => {
-            let message = format!("{} speaks IPv6, but its IPv6 service range was not told", cluster.id);
-            ranges.hide(Reason::new(Code::NotTold, message));
+    match &cluster.families {
+        Ok(families) => {
+            let speaks = |family: &str| families.iter().any(|told| told == family);
+            // Each family has a range of its own, and a cluster that tells no family speaks IPv4.
+            for (spoken, v4) in [(speaks("ipv4") || !speaks("ipv6"), true), (speaks("ipv6"), false)] {
+                if spoken && !ranges.known.iter().any(|range| range.net.addr().is_ipv4() == v4) {
+                    let family = if v4 { "IPv4" } else { "IPv6" };
+                    let message = format!(
+                        "{} speaks {family}, but its {family} service range was not told",
+                        cluster.id
+                    );
+                    ranges.hide(Reason::new(Code::NotTold, message));
+                }
+            }
         }
-        Ok(_) => {}
         Err(reason) => ranges.hide(reason.clone()),
     }
     ranges

@@ -143,6 +143,9 @@ pub struct Document {
     /// The workspaces that use the cluster. Subject: `aks_cluster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<Attachment>>,
+    /// What the workspaces that use the cluster demand of it. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demands: Option<Demands>,
     /// The web service. Subject: `aci_service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<AciService>,
@@ -258,6 +261,14 @@ pub struct Attachment {
     pub compute: ResourceId,
     /// What the operator declared for that workspace.
     pub expectations: Expectations,
+}
+
+/// What the workspaces that use a cluster demand of it, by what the operator declared for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Demands {
+    /// Whether one of them demands a private control plane; unknown where one that does may use it unseen.
+    pub private_control_plane: Fact<bool>,
 }
 
 /// An AKS cluster.
@@ -384,6 +395,8 @@ pub struct AciService {
     pub container_group: Option<ResourceId>,
     /// What proves that the container group belongs to the workspace.
     pub owner: Fact<Ownership>,
+    /// Whether its container group is being deleted.
+    pub being_deleted: bool,
     /// Whether it lives in a VNet.
     pub in_vnet: Fact<bool>,
     /// The VNet and subnet that its deployment asked for, by name; `null` where it asked for none.
@@ -414,6 +427,8 @@ pub struct AskedNetwork {
 pub struct HostingSubnet {
     /// The subnet.
     pub subnet: Subnet,
+    /// Whether something of Azure Machine Learning's lives in it; unknown where only a sign hints at it.
+    pub hosts_inference: Fact<bool>,
     /// Whether it exists; `false` only if its VNet was read and does not hold it, or a complete list does not hold the VNet.
     pub exists: Fact<bool>,
     /// The clusters and container groups that live in it.
@@ -545,10 +560,13 @@ impl Document {
             }),
             cluster: of_cluster.then(|| Cluster::all_unknown(reason)),
             attachments: (kind == SubjectKind::AksCluster).then(Vec::new),
+            demands: (kind == SubjectKind::AksCluster)
+                .then(|| Demands { private_control_plane: Fact::all_unknown(reason) }),
             service: (kind == SubjectKind::AciService).then(|| AciService {
                 name: "unknown".to_owned(),
                 container_group: None,
                 owner: Fact::all_unknown(reason),
+                being_deleted: false,
                 in_vnet: Fact::all_unknown(reason),
                 asked_network: Fact::all_unknown(reason),
                 as_asked: Fact::all_unknown(reason),
@@ -570,6 +588,7 @@ impl Document {
                         delegations: Fact::all_unknown(reason),
                         settled: Fact::all_unknown(reason),
                     },
+                    hosts_inference: Fact::all_unknown(reason),
                     exists: Fact::all_unknown(reason),
                     used_by: Vec::new(),
                 }

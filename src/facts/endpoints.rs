@@ -1,5 +1,6 @@
 //! Private endpoints of a resource: whether one is usable, in which VNets they live, which VNets reach them.
 
+use crate::inventory::containers::Registry;
 use crate::inventory::graph::vnet_of;
 use crate::inventory::machine_learning::Workspace;
 use crate::inventory::network::Connection;
@@ -8,22 +9,58 @@ use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 use super::document::EndpointNetwork;
 
+/// The private endpoint connections by which a resource is reached, each with the resource that lists it.
+pub(super) struct Connections<'a>(Known<Vec<(&'a ResourceId, &'a Connection)>>);
+
+/// A workspace's connections. A project workspace shares its hub's network.
+pub(super) fn of_workspace<'a>(inventory: &'a Inventory, workspace: &'a Workspace) -> Connections<'a> {
+    let all = || {
+        let mut all = listed(&workspace.id, &workspace.connections)?;
+        if let Some(hub) = workspace.hub.clone()? {
+            let hub = inventory.workspace(&hub)?;
+            all.extend(listed(&hub.id, &hub.connections)?);
+        }
+        Ok(all)
+    };
+    Connections(all())
+}
+
+/// A registry's connections.
+pub(super) fn of_registry(registry: &Registry) -> Connections<'_> {
+    Connections(listed(&registry.id, &registry.connections))
+}
+
+fn listed<'a>(
+    target: &'a ResourceId,
+    connections: &'a Known<Vec<Connection>>,
+) -> Known<Vec<(&'a ResourceId, &'a Connection)>> {
+    Ok(connections.as_ref().map_err(Clone::clone)?.iter().map(|connection| (target, connection)).collect())
+}
+
 /// Whether a workspace has a usable private endpoint.
 ///
 /// The workspace's own list decides. An endpoint that claims an approved connection which the workspace
 /// does not list is a contradiction: one of the two records is out of date, so "none" is not proven.
 pub(super) fn has_endpoint(inventory: &Inventory, workspace: &Workspace) -> Known<bool> {
-    let connections = workspace.connections.as_ref().map_err(Clone::clone)?;
-    if exists(connections.iter().map(|connection| usable(inventory, connection)))? {
+    let Connections(connections) = of_workspace(inventory, workspace);
+    let connections = connections?;
+    if exists(connections.iter().map(|(target, connection)| usable(inventory, target, connection)))? {
         return Ok(true);
     }
-    unlisted_claim(inventory, workspace, connections).map_or(Ok(false), Err)
+    unlisted_claim(inventory, workspace, &connections).map_or(Ok(false), Err)
 }
 
-fn unlisted_claim(inventory: &Inventory, workspace: &Workspace, listed: &[Connection]) -> Option<Reason> {
+fn unlisted_claim(
+    inventory: &Inventory,
+    workspace: &Workspace,
+    listed: &[(&ResourceId, &Connection)],
+) -> Option<Reason> {
     let claims = inventory.private_endpoints.values().find(|endpoint| {
-        endpoint.approved_targets.contains(&workspace.id)
-            && !listed.iter().any(|connection| connection.endpoint.as_ref() == Ok(&endpoint.id))
+        let approved = |(target, status): &(ResourceId, Option<String>)| {
+            *target == workspace.id && status.as_deref() == Some("approved")
+        };
+        endpoint.targets.iter().any(approved)
+            && !listed.iter().any(|(_, connection)| connection.endpoint.as_ref() == Ok(&endpoint.id))
     })?;
     let message =
         format!("{} claims an approved connection to {}, which does not list it", claims.id, workspace.id);
@@ -31,22 +68,28 @@ fn unlisted_claim(inventory: &Inventory, workspace: &Workspace, listed: &[Connec
 }
 
 /// Whether a connection carries traffic: approved and finished, and so is its endpoint where that can be read.
-fn usable(inventory: &Inventory, connection: &Connection) -> Known<bool> {
+fn usable(inventory: &Inventory, target: &ResourceId, connection: &Connection) -> Known<bool> {
     if !connection.usable()? {
         return Ok(false);
     }
-    let Ok(endpoint) =
-        connection.endpoint.as_ref().map_err(Clone::clone).and_then(|id| inventory.private_endpoint(id))
-    else {
+    let endpoint = connection.endpoint.as_ref().map_err(Clone::clone);
+    let Ok(endpoint) = endpoint.and_then(|id| inventory.private_endpoint(id)) else {
         return Ok(true);
     };
+    let claimed = endpoint.targets.iter().find(|(claimed, _)| claimed == target);
+    if let Some((_, Some(status))) = claimed
+        && status != "approved"
+    {
+        let message =
+            format!("{target} says that its connection is approved, {} says `{status}`", endpoint.id);
+        return Err(Reason::new(Code::Contradiction, message));
+    }
     match &endpoint.state {
         Ok(State::Settled) => Ok(true),
         Ok(State::Deleting | State::Failed(_)) => Ok(false),
         // The connection told its own state already.
         Err(reason) if reason.code == Code::NotTold => Ok(true),
-        Ok(State::Changing(_)) | Err(_) => Err(unsettled(&endpoint.state, &endpoint.id)
-            .unwrap_or_else(|| Reason::new(Code::Transitional, format!("{} is being changed", endpoint.id)))),
+        Ok(State::Changing(_)) | Err(_) => unsettled(&endpoint.state, &endpoint.id).map_or(Ok(true), Err),
     }
 }
 
@@ -65,13 +108,10 @@ fn subnet(inventory: &Inventory, connection: &Connection) -> Known<ResourceId> {
 }
 
 /// Where the usable endpoints live; unknown as soon as one of them is.
-pub(super) fn networks(
-    inventory: &Inventory,
-    connections: &Known<Vec<Connection>>,
-) -> Known<Vec<EndpointNetwork>> {
+pub(super) fn networks(inventory: &Inventory, connections: Connections<'_>) -> Known<Vec<EndpointNetwork>> {
     let mut networks = Vec::new();
-    for connection in connections.as_ref().map_err(Clone::clone)? {
-        if usable(inventory, connection)? {
+    for (target, connection) in connections.0? {
+        if usable(inventory, target, connection)? {
             let subnet = subnet(inventory, connection)?;
             networks.push(EndpointNetwork {
                 endpoint: connection.endpoint.clone()?,
@@ -87,17 +127,16 @@ pub(super) fn networks(
 /// Whether a usable endpoint lives in a VNet that `accepts`.
 pub(super) fn in_vnet(
     inventory: &Inventory,
-    connections: &Known<Vec<Connection>>,
+    connections: Connections<'_>,
     accepts: impl Fn(&ResourceId) -> Known<bool>,
 ) -> Known<bool> {
-    let connections = connections.as_ref().map_err(Clone::clone)?;
-    exists(connections.iter().map(|connection| {
+    exists(connections.0?.into_iter().map(|(target, connection)| {
         // An endpoint that surely lies elsewhere does not matter, whatever its connection's state.
         match subnet(inventory, connection).and_then(|subnet| accepts(&vnet_of(&subnet)?)) {
             Ok(false) => Ok(false),
-            Ok(true) => usable(inventory, connection),
+            Ok(true) => usable(inventory, target, connection),
             Err(reason) => {
-                if usable(inventory, connection)? {
+                if usable(inventory, target, connection)? {
                     Err(reason)
                 } else {
                     Ok(false)

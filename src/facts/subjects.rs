@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expectations::{Declarations, Expectations};
+use crate::expectations::{Declarations, Expectations, Openness};
 use crate::inventory::coverage::{reason, unasked};
 use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
 use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
 
 use super::document::{
-    Attachment, Compute, ComputeType, Document, EndpointPath, Fact, HostingSubnet, SCHEMA, Search, Subject,
+    Attachment, Compute, ComputeType, Demands, Document, EndpointPath, Fact, SCHEMA, Search, Subject,
     SubjectKind, Workspace,
 };
+use super::hosting::{self, Hosting};
 use super::{aci, cluster, endpoints};
 
 /// Everybody who is judged.
@@ -60,13 +61,14 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     for found in &services {
         documents.extend(aci_service(inventory, declarations, found));
     }
-    for (id, place) in hosting(inventory, &by_cluster, &services) {
-        documents.extend(subnet_document(inventory, declarations, &id, &place));
+    let hosting = Hosting::find(inventory, &by_cluster, &services);
+    for (id, place) in &hosting.subnets {
+        documents.extend(hosting::document(inventory, declarations, id, place));
     }
     let workspaces = inventory.workspaces.values().filter(|workspace| workspace.state != Ok(State::Deleting));
     documents.extend(workspaces.map(|node| workspace(inventory, declarations, node)));
     documents.sort_by(|a, b| a.subject.cmp(&b.subject));
-    Subjects { documents, hidden: hidden(inventory, &computes) }
+    Subjects { documents, hidden: hidden(inventory, &computes, &hosting) }
 }
 
 /// Whether a compute is, or may be, an AKS cluster of a workspace that is not going away.
@@ -77,13 +79,15 @@ fn is_aks(inventory: &Inventory, compute: &ComputeNode) -> bool {
             .is_ok_and(|workspace| workspace.state == Ok(State::Deleting));
     let target = compute.target.as_ref().ok().and_then(ResourceId::resource_type);
     let cluster = match (&compute.kind, target.as_deref()) {
-        (Ok(ComputeKind::Other), _) => false,
         (Ok(ComputeKind::Aks), _) => true,
-        // A v2 attachment may be an Arc cluster; a compute of untold type may be anything else.
-        (Ok(ComputeKind::Kubernetes) | Err(_), Some(target)) => {
+        // A v2 attachment may be an Arc cluster.
+        (Ok(ComputeKind::Kubernetes), target) => target != Some("microsoft.kubernetes/connectedclusters"),
+        // A type that is not told, or not known yet, with a cluster behind it.
+        (Ok(ComputeKind::Other) | Err(_), Some(target)) => {
             target == "microsoft.containerservice/managedclusters"
         }
-        (Ok(ComputeKind::Kubernetes) | Err(_), None) => true,
+        (Ok(ComputeKind::Other), None) => false,
+        (Err(_), None) => true,
     };
     cluster && !gone
 }
@@ -111,20 +115,10 @@ fn aks_compute(
         compute: Some(Compute {
             id: compute.id.clone(),
             name: compute.id.name().to_owned(),
-            r#type: compute
-                .kind
-                .clone()
-                .map(|kind| if kind == ComputeKind::Aks { ComputeType::Aks } else { ComputeType::Kubernetes })
-                .into(),
+            r#type: compute.kind.clone().and_then(|kind| compute_type(kind, &compute.id)).into(),
             attached: compute.attached.clone().and_then(|told| told.ok_or_else(|| not_told(compute))).into(),
-            attachment_failed: compute.state.clone().map(|state| matches!(state, State::Failed(_))).into(),
-            cluster_exists: match &node {
-                Ok(_) => Ok(true),
-                // Only a complete list makes it "not found".
-                Err(reason) if reason.code == Code::NotFound && compute.target.is_ok() => Ok(false),
-                Err(reason) => Err(reason.clone()),
-            }
-            .into(),
+            attachment_failed: compute.state.clone().map(|state| state.has_failed()).into(),
+            cluster_exists: compute.target.clone().and_then(|id| inventory.has_cluster(&id)).into(),
             same_cluster: node.clone().and_then(|cluster| same_cluster(compute, cluster)).into(),
             endpoint_paths: paths.into(),
         }),
@@ -163,68 +157,15 @@ fn workspace(inventory: &Inventory, declarations: &Declarations, node: &Workspac
     }
 }
 
-/// A subnet that something refers to, with who lives in it and in whose name.
-#[derive(Default)]
-struct Use {
-    by: BTreeSet<ResourceId>,
-    workspaces: BTreeSet<ResourceId>,
-}
-
-/// Every subnet that an attached cluster or a web service refers to.
-fn hosting(
-    inventory: &Inventory,
-    by_cluster: &BTreeMap<ResourceId, Vec<&ComputeNode>>,
-    services: &[aci::Found<'_>],
-) -> BTreeMap<ResourceId, Use> {
-    let mut subnets: BTreeMap<ResourceId, Use> = BTreeMap::new();
-    for (id, attached) in by_cluster {
-        let pools = inventory.cluster(id).ok().and_then(|cluster| cluster.pools.as_ref().ok());
-        for pool in pools.into_iter().flatten() {
-            for subnet in [&pool.node_subnet, &pool.pod_subnet]
-                .into_iter()
-                .filter_map(|told| told.clone().ok().flatten())
-            {
-                let place = subnets.entry(subnet).or_default();
-                place.by.insert(id.clone());
-                place.workspaces.extend(attached.iter().map(|compute| compute.workspace.clone()));
-            }
-        }
+fn compute_type(kind: ComputeKind, id: &ResourceId) -> Known<ComputeType> {
+    match kind {
+        ComputeKind::Aks => Ok(ComputeType::Aks),
+        ComputeKind::Kubernetes => Ok(ComputeType::Kubernetes),
+        ComputeKind::Other => Err(Reason::new(
+            Code::Undecidable,
+            format!("{id} has a cluster behind it, but a type that is not known"),
+        )),
     }
-    for found in services {
-        for subnet in aci::known_subnets(inventory, found) {
-            let place = subnets.entry(subnet).or_default();
-            place.by.extend(found.group.as_ref().ok().map(|group| group.id.clone()));
-            place.workspaces.extend(found.workspace.clone());
-        }
-    }
-    subnets
-}
-
-fn subnet_document(
-    inventory: &Inventory,
-    declarations: &Declarations,
-    id: &ResourceId,
-    place: &Use,
-) -> Option<Document> {
-    let sole = (place.workspaces.len() == 1).then(|| place.workspaces.first().cloned()).flatten();
-    let mut touched = vec![id.clone()];
-    touched.extend(place.by.iter().cloned());
-    touched.extend(place.workspaces.iter().cloned());
-    let expectations = sole.as_ref().map_or_else(|| declarations.default.clone(), |id| declarations.of(id));
-    Some(Document {
-        subject: subject(SubjectKind::Subnet, id, sole, &touched),
-        subnet: Some(HostingSubnet {
-            subnet: cluster::subnet(inventory, id).ok()?,
-            exists: match inventory.subnet(id) {
-                Ok(_) => Ok(true),
-                Err(reason) if reason.code == Code::NotFound => Ok(false),
-                Err(reason) => Err(reason),
-            }
-            .into(),
-            used_by: place.by.iter().cloned().collect(),
-        }),
-        ..document(&[], expectations)
-    })
 }
 
 fn aks_cluster(
@@ -253,8 +194,33 @@ fn aks_cluster(
                 })
                 .collect(),
         ),
+        demands: Some(Demands {
+            private_control_plane: private_control_plane(inventory, declarations, attached).into(),
+        }),
         ..document(&states, declarations.default.clone())
     }
+}
+
+/// Whether a workspace that uses the cluster demands a private control plane. A workspace of which it is not known
+/// what it uses may be one, but only if it is declared to demand it.
+fn private_control_plane(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    attached: &[&ComputeNode],
+) -> Known<bool> {
+    let demands =
+        |workspace: &ResourceId| declarations.of(workspace).control_plane == Some(Openness::Private);
+    if attached.iter().any(|compute| demands(&compute.workspace)) {
+        return Ok(true);
+    }
+    if declarations.default.control_plane == Some(Openness::Private)
+        && let Some(reason) = inventory.coverage.incomplete_anywhere(Kind::Computes)
+    {
+        return Err(reason);
+    }
+    let hidden = |workspace: &ResourceId| inventory.coverage.incomplete(Kind::Computes, workspace);
+    let demanding = declarations.workspaces.keys().filter(|workspace| demands(workspace));
+    demanding.filter_map(hidden).next().map_or(Ok(false), Err)
 }
 
 fn aci_service(
@@ -289,7 +255,7 @@ fn aci_service(
     })
 }
 
-fn subject(
+pub(super) fn subject(
     kind: SubjectKind,
     id: &ResourceId,
     workspace: Option<ResourceId>,
@@ -307,7 +273,7 @@ fn subject(
 }
 
 /// The parts that every document has.
-fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations) -> Document {
+pub(super) fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations) -> Document {
     let placeholder = subject(SubjectKind::Workspace, &ResourceId::root(), None, &[]);
     let mut unsettled: Vec<Reason> = states.iter().filter_map(|(state, id)| unsettled(state, id)).collect();
     unsettled.sort();
@@ -322,6 +288,7 @@ fn document(states: &[(&Known<State>, &ResourceId)], expectations: Expectations)
         attachments: None,
         service: None,
         subnet: None,
+        demands: None,
     }
 }
 
@@ -349,7 +316,9 @@ fn workspace_facts(inventory: &Inventory, id: &ResourceId, workspace: &Known<&Wo
         v1_computes: v1_computes(inventory, id),
         v1_services: v1_services(inventory, id),
         endpoint_networks: known
-            .and_then(|workspace| endpoints::networks(inventory, &workspace.connections))
+            .and_then(|workspace| {
+                endpoints::networks(inventory, endpoints::of_workspace(inventory, workspace))
+            })
             .into(),
     }
 }
@@ -383,7 +352,9 @@ fn path(inventory: &Inventory, workspace: &Known<&WorkspaceNode>, vnet: &Resourc
     let reach = |accepts: &dyn Fn(&ResourceId) -> Known<bool>| -> Fact<bool> {
         workspace
             .clone()
-            .and_then(|workspace| endpoints::in_vnet(inventory, &workspace.connections, accepts))
+            .and_then(|workspace| {
+                endpoints::in_vnet(inventory, endpoints::of_workspace(inventory, workspace), accepts)
+            })
             .into()
     };
     EndpointPath {
@@ -408,6 +379,7 @@ fn brought_by(kind: Kind) -> &'static [SubjectKind] {
         ],
         Kind::Computes => &[SubjectKind::AksCompute, SubjectKind::AksCluster, SubjectKind::Subnet],
         Kind::Services | Kind::ContainerGroups => &[SubjectKind::AciService, SubjectKind::Subnet],
+        Kind::AksClusters => &[SubjectKind::Subnet],
         Kind::OnlineEndpoints => &[SubjectKind::OnlineEndpoint],
         _ => &[],
     }
@@ -415,10 +387,11 @@ fn brought_by(kind: Kind) -> &'static [SubjectKind] {
 
 /// The widest scopes in which subjects may be hidden, one per kind of subject and scope. An attachment that does not
 /// name its cluster hides that cluster.
-fn hidden(inventory: &Inventory, computes: &[&ComputeNode]) -> Vec<Hidden> {
+fn hidden(inventory: &Inventory, computes: &[&ComputeNode], hosting: &Hosting) -> Vec<Hidden> {
     let coverage = &inventory.coverage;
     let mut all = BTreeMap::new();
-    for kind in Kind::ALL.iter().copied() {
+    // Subscriptions that nobody saw hide everything; named last, so that a nearer cause is named first.
+    for kind in Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Subscriptions) {
         let unasked = (!coverage.asked(kind)).then(|| (ResourceId::root(), unasked(kind)));
         let gaps = coverage.gaps_of(kind).map(|gap| (gap.scope.clone(), reason(gap)));
         for (scope, reason) in unasked.into_iter().chain(gaps) {
@@ -427,10 +400,20 @@ fn hidden(inventory: &Inventory, computes: &[&ComputeNode]) -> Vec<Hidden> {
             }
         }
     }
+    if let Some(reason) = coverage.hidden_subscriptions() {
+        for subject in SubjectKind::ALL {
+            all.entry((subject, ResourceId::root())).or_insert_with(|| reason.clone());
+        }
+    }
     for compute in computes {
         if let Err(reason) = &compute.target {
-            all.entry((SubjectKind::AksCluster, compute.id.clone())).or_insert_with(|| reason.clone());
+            for kind in [SubjectKind::AksCluster, SubjectKind::Subnet] {
+                all.entry((kind, compute.id.clone())).or_insert_with(|| reason.clone());
+            }
         }
+    }
+    for (scope, reason) in &hosting.hidden {
+        all.entry((SubjectKind::Subnet, scope.clone())).or_insert_with(|| reason.clone());
     }
     let scopes: Vec<(SubjectKind, ResourceId)> = all.keys().cloned().collect();
     all.into_iter()

@@ -56,33 +56,39 @@ pub fn settle(results: &[PolicyResult]) -> Settlement {
         needs.push(keys);
     }
     let settled = needs.len();
-    let mut deeds = Vec::new();
-    let mut left = needs;
-    while !left.is_empty() {
-        // The deed that settles most at once; where none does alone, the one that most of them wait for.
-        let score = |key: &Key| {
-            let alone = left.iter().filter(|keys| keys.len() == 1 && keys.contains(key)).count();
-            let shared = left.iter().filter(|keys| keys.contains(key)).count();
-            (alone, shared)
-        };
-        let Some(best) = what.keys().max_by(|a, b| score(a).cmp(&score(b)).then_with(|| b.cmp(a))).cloned()
-        else {
-            break;
-        };
-        let before = left.len();
-        for keys in &mut left {
-            keys.remove(&best);
+    let mut waiting: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
+    for (at, keys) in needs.iter().enumerate() {
+        for key in keys {
+            waiting.entry(key.clone()).or_default().insert(at);
         }
-        left.retain(|keys| !keys.is_empty());
+    }
+    let mut alone: BTreeMap<Key, usize> = BTreeMap::new();
+    for keys in needs.iter().filter(|keys| keys.len() == 1) {
+        keys.iter().for_each(|key| *alone.entry(key.clone()).or_default() += 1);
+    }
+    let mut deeds = Vec::new();
+    // The deed that settles most at once; where none does alone, the one that most of them wait for.
+    let score = |key: &Key, waiting: &BTreeSet<usize>, alone: &BTreeMap<Key, usize>| {
+        (alone.get(key).copied().unwrap_or_default(), waiting.len())
+    };
+    while let Some((best, _)) = waiting
+        .iter()
+        .max_by(|(a, x), (b, y)| score(a, x, &alone).cmp(&score(b, y, &alone)).then_with(|| b.cmp(a)))
+    {
+        let best = best.clone();
+        let mut unknowns = 0;
+        for at in waiting.remove(&best).unwrap_or_default() {
+            let Some(keys) = needs.get_mut(at) else { continue };
+            keys.remove(&best);
+            match keys.len() {
+                0 => unknowns += 1,
+                1 => keys.iter().for_each(|key| *alone.entry(key.clone()).or_default() += 1),
+                _ => {}
+            }
+        }
         let whats: Vec<String> = what.remove(&best).unwrap_or_default().into_iter().collect();
         let (by, at) = best;
-        deeds.push(Deed {
-            by,
-            action: words(by, &at, &whats),
-            at,
-            what: whats,
-            unknowns: before - left.len(),
-        });
+        deeds.push(Deed { by, action: words(by, &at, &whats), at, what: whats, unknowns });
     }
     Settlement { deeds, settled, unknowns: unknown.len() }
 }

@@ -17,7 +17,12 @@ impl Coverage {
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut gaps: BTreeMap<Kind, Vec<Gap>> = BTreeMap::new();
         for gap in &snapshot.gaps {
-            gaps.entry(gap.source).or_default().push(gap.clone());
+            let mut gap = gap.clone();
+            // Which subscriptions lie below a management group is itself something that was read, or not.
+            if gap.scope.subscription().is_none() {
+                gap.scope = ResourceId::root();
+            }
+            gaps.entry(gap.source).or_default().push(gap);
         }
         gaps.values_mut().for_each(|gaps| gaps.sort());
         Self {
@@ -54,10 +59,31 @@ impl Coverage {
             .or_else(|| self.gaps_of(kind).find(|gap| scope.contains(&gap.scope)).map(reason))
     }
 
+    /// Notes a gap that showed only when the records were looked at.
+    pub(super) fn add(&mut self, gap: Gap) {
+        let gaps = self.gaps.entry(gap.source).or_default();
+        gaps.push(gap);
+        gaps.sort();
+        gaps.dedup();
+    }
+
+    /// Why what was read of this record itself may not be all of it.
+    pub fn within(&self, kind: Kind, id: &ResourceId) -> Option<Reason> {
+        self.gaps_of(kind).find(|gap| id.contains(&gap.scope)).map(reason)
+    }
+
+    /// Why subscriptions may exist that nobody saw.
+    pub fn hidden_subscriptions(&self) -> Option<Reason> {
+        self.gaps_of(Kind::Subscriptions).find(|gap| gap.scope.subscription().is_none()).map(reason)
+    }
+
     /// Why a search for records of this kind over every subscription of the snapshot may miss some.
     pub fn incomplete_anywhere(&self, kind: Kind) -> Option<Reason> {
         if !self.kinds.contains(&kind) {
             return Some(unasked(kind));
+        }
+        if let Some(reason) = self.hidden_subscriptions() {
+            return Some(reason);
         }
         self.gaps_of(kind).next().map(reason)
     }

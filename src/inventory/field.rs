@@ -107,6 +107,7 @@ impl Field {
 
     /// The elements of a list.
     pub fn list<'a>(&self, part: Part<'a>) -> Known<Vec<Part<'a>>> {
+        self.no_text(part)?;
         match self.value(part)? {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => {
@@ -119,8 +120,24 @@ impl Field {
         }
     }
 
+    /// Blank text stands for an unset text, never for an empty list.
+    fn no_text(&self, part: Part<'_>) -> Known<()> {
+        let tail = self.path.rsplit("[].").next().unwrap_or(self.path);
+        let mut keys = tail.split('.').peekable();
+        let mut object = part.object;
+        while let (Some(inside), Some(key)) = (object, keys.next()) {
+            match inside.get(key) {
+                Some(Value::String(_)) if keys.peek().is_none() => return Err(self.malformed(part, "a list")),
+                Some(Value::Object(inner)) => object = Some(inner),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
     /// The texts of a list.
     pub fn texts(&self, part: Part<'_>) -> Known<Vec<String>> {
+        self.no_text(part)?;
         match self.value(part)? {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => {
@@ -177,6 +194,8 @@ fields! {
         WORKSPACE_ENDPOINT_SUBNET "properties.privateEndpointConnections[].properties.privateEndpoint.subnetArmId" Elsewhere Elsewhere;
         WORKSPACE_ENDPOINT_STATUS "properties.privateEndpointConnections[].properties.privateLinkServiceConnectionState.status" NotTold NotTold;
         WORKSPACE_ENDPOINT_STATE "properties.privateEndpointConnections[].properties.provisioningState" NotTold NotTold;
+        // Only a project has a hub.
+        WORKSPACE_HUB "properties.hubResourceId" Nothing Nothing;
         // Null until the first image is built.
         WORKSPACE_REGISTRY "properties.containerRegistry" Nothing Nothing;
     }
@@ -225,6 +244,8 @@ fields! {
         // Absent: AKS made the VNet.
         CLUSTER_POOL_SUBNET "properties.agentPoolProfiles[].vnetSubnetID" Nothing Nothing;
         CLUSTER_POD_SUBNET "properties.agentPoolProfiles[].podSubnetID" Nothing Nothing;
+        // With API server VNet integration only.
+        CLUSTER_API_SUBNET "properties.apiServerAccessProfile.subnetId" Nothing Nothing;
         CLUSTER_NETWORK_PLUGIN "properties.networkProfile.networkPlugin" NotTold NotTold;
         CLUSTER_NETWORK_MODE "properties.networkProfile.networkPluginMode" Nothing Nothing;
         CLUSTER_IP_FAMILIES "properties.networkProfile.ipFamilies" Nothing Nothing;
@@ -290,6 +311,8 @@ fields! {
         VNET_PEERINGS "properties.virtualNetworkPeerings" Nothing Nothing;
         PEERING_REMOTE "properties.virtualNetworkPeerings[].properties.remoteVirtualNetwork.id" NotTold NotTold;
         PEERING_STATE "properties.virtualNetworkPeerings[].properties.peeringState" NotTold NotTold;
+        // Absent: the whole VNets are peered.
+        PEERING_COMPLETE "properties.virtualNetworkPeerings[].properties.peerCompleteVnets" Nothing Nothing;
         PEERING_ACCESS "properties.virtualNetworkPeerings[].properties.allowVirtualNetworkAccess" NotTold NotTold;
     }
     PrivateEndpoints {

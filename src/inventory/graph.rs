@@ -6,7 +6,7 @@ use super::containers::{ContainerGroup, Registry};
 use super::kubernetes::Cluster;
 use super::machine_learning::{Compute, Service, Workspace};
 use super::network::{NetworkProfile, PrivateEndpoint, Subnet, Vnet};
-use super::{Code, Coverage, Kind, Known, Reason, ResourceId, Snapshot};
+use super::{Code, Coverage, Gap, GapReason, Kind, Known, Reason, Record, ResourceId, Snapshot};
 
 /// What a snapshot holds, typed.
 #[derive(Clone, Debug, Default)]
@@ -43,27 +43,48 @@ impl Inventory {
             let Some(kind) = record.kind() else { continue };
             let subscription = id.subscription().unwrap_or_default().to_owned();
             *inventory.counts.entry((subscription, kind)).or_default() += 1;
-            let id = id.clone();
-            match kind {
-                Kind::Workspaces => drop(inventory.workspaces.insert(id, Workspace::read(record))),
-                Kind::Computes => drop(Compute::read(record).map(|node| inventory.computes.insert(id, node))),
-                Kind::Services => drop(Service::read(record).map(|node| inventory.services.insert(id, node))),
-                Kind::AksClusters => drop(inventory.clusters.insert(id, Cluster::read(record))),
-                Kind::ContainerGroups => {
-                    drop(inventory.container_groups.insert(id, ContainerGroup::read(record)))
-                }
-                Kind::NetworkProfiles => {
-                    drop(inventory.network_profiles.insert(id, NetworkProfile::read(record)))
-                }
-                Kind::Registries => drop(inventory.registries.insert(id, Registry::read(record))),
-                Kind::VirtualNetworks => drop(inventory.vnets.insert(id, Vnet::read(record))),
-                Kind::PrivateEndpoints => {
-                    drop(inventory.private_endpoints.insert(id, PrivateEndpoint::read(record)))
-                }
-                _ => {}
+            if !inventory.insert(kind, record) {
+                // A record that cannot be what it says may stand for one that nobody sees.
+                inventory.coverage.add(Gap {
+                    source: kind,
+                    scope: id.subscription_id().unwrap_or_else(ResourceId::root),
+                    reason: GapReason::Malformed,
+                    detail: format!("a record says that it is one of the {kind}, but its id is {id}"),
+                });
             }
         }
         inventory
+    }
+
+    /// Takes a record in as a node of its kind; false if its id is none of that kind.
+    fn insert(&mut self, kind: Kind, record: &Record) -> bool {
+        let id = record.id().clone();
+        if record
+            .id()
+            .resource_type()
+            .as_deref()
+            .and_then(Kind::of_arm_type)
+            .is_some_and(|of_id| of_id != kind)
+        {
+            return false;
+        }
+        match kind {
+            Kind::Workspaces => drop(self.workspaces.insert(id, Workspace::read(record))),
+            Kind::Computes => {
+                return Compute::read(record).map(|node| self.computes.insert(id, node)).is_some();
+            }
+            Kind::Services => {
+                return Service::read(record).map(|node| self.services.insert(id, node)).is_some();
+            }
+            Kind::AksClusters => drop(self.clusters.insert(id, Cluster::read(record))),
+            Kind::ContainerGroups => drop(self.container_groups.insert(id, ContainerGroup::read(record))),
+            Kind::NetworkProfiles => drop(self.network_profiles.insert(id, NetworkProfile::read(record))),
+            Kind::Registries => drop(self.registries.insert(id, Registry::read(record))),
+            Kind::VirtualNetworks => drop(self.vnets.insert(id, Vnet::read(record))),
+            Kind::PrivateEndpoints => drop(self.private_endpoints.insert(id, PrivateEndpoint::read(record))),
+            _ => {}
+        }
+        true
     }
 
     /// The cluster of this id, or why it is not known.
@@ -110,6 +131,35 @@ impl Inventory {
         Err(Reason::new(Code::NotFound, format!("{vnet} was read, and {id} is not in it")))
     }
 
+    /// Whether a cluster of this id exists: false only if a complete list does not hold it.
+    pub fn has_cluster(&self, id: &ResourceId) -> Known<bool> {
+        self.has(&self.clusters, Kind::AksClusters, id)
+    }
+
+    /// Whether a subnet of this id exists: false only if its VNet was read and does not hold it, or a complete list does
+    /// not hold the VNet.
+    pub fn has_subnet(&self, id: &ResourceId) -> Known<bool> {
+        let vnet = vnet_of(id)?;
+        if !self.has(&self.vnets, Kind::VirtualNetworks, &vnet)? {
+            return Ok(false);
+        }
+        match self.subnet(id) {
+            Ok(_) => Ok(true),
+            // The VNet is there and was read, so this is the subnet's own absence.
+            Err(reason) if reason.code == Code::NotFound => {
+                self.coverage.within(Kind::VirtualNetworks, &vnet).map_or(Ok(false), Err)
+            }
+            Err(reason) => Err(reason),
+        }
+    }
+
+    fn has<T>(&self, nodes: &BTreeMap<ResourceId, T>, kind: Kind, id: &ResourceId) -> Known<bool> {
+        if nodes.contains_key(id) {
+            return Ok(true);
+        }
+        self.coverage.hides(kind, id).map_or(Ok(false), Err)
+    }
+
     /// Judged by the target's own subscription: a reference into a place that nobody read stays unknown.
     fn resolve<'a, T>(
         &self,
@@ -118,7 +168,7 @@ impl Inventory {
         id: &ResourceId,
     ) -> Known<&'a T> {
         if let Some(node) = nodes.get(id) {
-            return Ok(node);
+            return self.coverage.within(kind, id).map_or(Ok(node), Err);
         }
         Err(self.coverage.hides(kind, id).unwrap_or_else(|| {
             Reason::new(

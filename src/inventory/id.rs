@@ -105,13 +105,22 @@ impl ResourceId {
 
     /// The resource of the given folded type that this id is, or lies below.
     pub fn ancestor(&self, resource_type: &str) -> Option<Self> {
-        let mut id = self.clone();
-        loop {
-            if id.resource_type().as_deref() == Some(resource_type) {
-                return Some(id);
+        let (before, after) = self.key.rsplit_once("/providers/")?;
+        let wanted = resource_type.split('/').count();
+        let mut segments = after.split('/');
+        let mut of_type = segments.next()?.to_owned();
+        let mut names = 0;
+        while let (Some(segment), Some(_name)) = (segments.next(), segments.next()) {
+            of_type.push('/');
+            of_type.push_str(segment);
+            names += 1;
+            if names + 1 == wanted {
+                break;
             }
-            id = id.parent()?;
         }
+        // The provider's namespace, and two segments for each type and its name.
+        let taken = before.split('/').count() + 1 + 2 * names;
+        (of_type == resource_type).then(|| self.prefix(taken))
     }
 
     /// The resource that this one is a child of: two segments fewer, never past the provider.
@@ -219,6 +228,26 @@ mod tests {
         assert_eq!(id("/").subscription(), None);
         assert_eq!(id("/providers/Microsoft.Management/managementGroups/m").resource_group(), None);
         assert_eq!(ResourceId::parse("  "), None);
+    }
+
+    #[test]
+    fn an_ancestor_is_found_at_any_depth() {
+        let vnet = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v";
+        let wanted = "microsoft.network/virtualnetworks";
+        assert_eq!(id(vnet).ancestor(wanted), Some(id(vnet)));
+        assert_eq!(id(&format!("{vnet}/subnets/n/x/y")).ancestor(wanted), Some(id(vnet)));
+        assert_eq!(
+            id(&format!("{vnet}/subnets/n"))
+                .ancestor("microsoft.network/virtualnetworks/subnets")
+                .map(|id| id.name().to_owned()),
+            Some("n".to_owned())
+        );
+        assert_eq!(
+            id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks")
+                .ancestor(wanted),
+            None
+        );
+        assert_eq!(id(&format!("{vnet}{}", "/c/d".repeat(20_000))).ancestor("microsoft.network/other"), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! AKS clusters.
 
+use std::collections::BTreeSet;
+
 use super::field::{self, Part};
 use super::machine_learning::fold_region;
 use super::network::singular_and_plural;
@@ -31,6 +33,8 @@ pub struct Cluster {
     pub node_resource_group: Known<ResourceId>,
     /// The subnets of its pools.
     pub pools: Known<Vec<Pool>>,
+    /// The subnet of its API server, with API server VNet integration.
+    pub api_server_subnet: Known<Option<ResourceId>>,
     /// Its service ranges.
     pub service_cidrs: Known<Vec<String>>,
     /// Its pod ranges; empty on flat Azure CNI, where pods use the subnet.
@@ -39,8 +43,8 @@ pub struct Cluster {
     pub dns_service_ip: Known<String>,
     /// The Docker bridge range, which only old API versions tell.
     pub docker_bridge_cidr: Known<Option<String>>,
-    /// Whether it also speaks IPv6.
-    pub dual_stack: Known<bool>,
+    /// The address families that it speaks, folded; empty where an old API version does not tell them: IPv4 then.
+    pub families: Known<Vec<String>>,
 }
 
 /// Where a node pool lives.
@@ -84,6 +88,7 @@ impl Cluster {
                 };
                 list.into_iter().map(read).collect()
             }),
+            api_server_subnet: field::CLUSTER_API_SUBNET.id(part),
             service_cidrs: singular_and_plural(
                 &field::CLUSTER_SERVICE_CIDR,
                 &field::CLUSTER_SERVICE_CIDRS,
@@ -95,10 +100,20 @@ impl Cluster {
                 Err(reason) if reason.code == Code::NotTold => Ok(None),
                 told => told.map(|text| text.map(str::to_owned)),
             },
-            dual_stack: field::CLUSTER_IP_FAMILIES
+            families: field::CLUSTER_IP_FAMILIES
                 .texts(part)
-                .map(|families| families.iter().any(|family| family.eq_ignore_ascii_case("ipv6"))),
+                .map(|families| families.iter().map(|family| family.to_ascii_lowercase()).collect()),
         }
+    }
+
+    /// Every subnet that the cluster refers to: of its nodes, its pods and its API server.
+    pub fn subnets(&self) -> Known<BTreeSet<ResourceId>> {
+        let mut subnets: BTreeSet<ResourceId> = self.api_server_subnet.clone()?.into_iter().collect();
+        for pool in self.pools.as_ref().map_err(Clone::clone)? {
+            subnets.extend(pool.node_subnet.clone()?);
+            subnets.extend(pool.pod_subnet.clone()?);
+        }
+        Ok(subnets)
     }
 
     /// Whether the API server is private. Where the flag is absent (the profile is null on clusters that

@@ -16,6 +16,8 @@ pub struct Workspace {
     pub state: Known<State>,
     /// Its private endpoint connections.
     pub connections: Known<Vec<Connection>>,
+    /// The hub whose network a project workspace shares.
+    pub hub: Known<Option<ResourceId>>,
     /// Its container registry; none until the first image is built.
     pub registry: Known<Option<ResourceId>>,
 }
@@ -91,6 +93,7 @@ impl Workspace {
                 };
                 list.into_iter().map(read).collect()
             }),
+            hub: field::WORKSPACE_HUB.id(part),
             registry: field::WORKSPACE_REGISTRY.id(part),
         }
     }
@@ -105,7 +108,7 @@ impl Compute {
         };
         Some(Self {
             id: record.id().clone(),
-            workspace: record.id().parent()?,
+            workspace: workspace_of(record.id())?,
             kind: field::COMPUTE_TYPE.told_text(part).map(|text| match text.to_ascii_lowercase().as_str() {
                 "aks" => ComputeKind::Aks,
                 "kubernetes" => ComputeKind::Kubernetes,
@@ -129,7 +132,8 @@ impl Service {
             let scoring = field::SERVICE_SCORING_URI.text(part)?;
             let address = field::SERVICE_PUBLIC_IP.text(part)?;
             let name = field::SERVICE_PUBLIC_FQDN.text(part)?;
-            let public = address.is_some() || name.is_some();
+            // The model calls it public, whatever address stands in it.
+            let public = name.is_some() || address.is_some_and(is_public_address);
             let mut hosts: Vec<String> = [scoring.and_then(host_of), address, name]
                 .into_iter()
                 .flatten()
@@ -142,7 +146,7 @@ impl Service {
         let hosts = hosts();
         Some(Self {
             id: record.id().clone(),
-            workspace: record.id().parent()?,
+            workspace: workspace_of(record.id())?,
             on_aci: field::SERVICE_COMPUTE_TYPE.told_text(part).map(|text| text.eq_ignore_ascii_case("aci")),
             state: State::read(&field::SERVICE_STATE, part),
             asked_network: field::SERVICE_VNET.text(part).and_then(|vnet| {
@@ -156,6 +160,27 @@ impl Service {
     }
 }
 
+/// Whether a text is an address that is reached from the internet.
+fn is_public_address(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok_and(|address| !is_private_address(address))
+}
+
+/// Whether an address is reached inside a network only.
+pub fn is_private_address(address: std::net::IpAddr) -> bool {
+    match address {
+        std::net::IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
+            ip.is_private() || ip.is_link_local() || ip.is_loopback() || ip.is_unspecified() || shared
+        }
+        std::net::IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => is_private_address(ip.into()),
+            None => {
+                ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback() || ip.is_unspecified()
+            }
+        },
+    }
+}
+
 /// The host of a URI such as `http://10.10.5.4:80/score`, without user and port.
 fn host_of(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
@@ -166,6 +191,13 @@ fn host_of(uri: &str) -> Option<&str> {
         None => host.split(':').next(),
     }
     .filter(|host| !host.is_empty())
+}
+
+/// The workspace that a compute or service is a child of.
+fn workspace_of(id: &ResourceId) -> Option<ResourceId> {
+    let parent = id.parent()?;
+    (parent.resource_type().as_deref() == Some("microsoft.machinelearningservices/workspaces"))
+        .then_some(parent)
 }
 
 /// `East US 2` and `eastus2` are one region.

@@ -96,8 +96,8 @@ pub struct PrivateEndpoint {
     pub state: Known<State>,
     /// Its subnet.
     pub subnet: Known<ResourceId>,
-    /// The resources that it claims an approved connection to.
-    pub approved_targets: Vec<ResourceId>,
+    /// The resources that it claims a connection to, and the state of the claim, folded.
+    pub targets: Vec<(ResourceId, Option<String>)>,
 }
 
 /// A network profile, by which old container groups name their subnet.
@@ -154,7 +154,12 @@ impl Peering {
     fn read(part: Part<'_>) -> Self {
         let open = || {
             let connected = field::PEERING_STATE.told_text(part)?.eq_ignore_ascii_case("connected");
-            Ok(connected && field::PEERING_ACCESS.flag(part)? == Some(true))
+            let open = connected && field::PEERING_ACCESS.flag(part)? == Some(true);
+            if open && field::PEERING_COMPLETE.flag(part)? == Some(false) {
+                let message = "only some subnets of two VNets are peered; which ones is not judged";
+                return Err(Reason::new(Code::Undecidable, message));
+            }
+            Ok(open)
         };
         Self { remote: field::PEERING_REMOTE.told_id(part), open: open() }
     }
@@ -163,7 +168,7 @@ impl Peering {
 impl PrivateEndpoint {
     pub(super) fn read(record: &Record) -> Self {
         let part = Part::of(record);
-        let mut approved = Vec::new();
+        let mut targets = Vec::new();
         for (list, target, status) in [
             (&field::ENDPOINT_CONNECTIONS, &field::ENDPOINT_TARGET, &field::ENDPOINT_STATUS),
             (
@@ -173,10 +178,8 @@ impl PrivateEndpoint {
             ),
         ] {
             for part in list.list(part).unwrap_or_default() {
-                let is_approved =
-                    status.text(part).ok().flatten().is_some_and(|s| s.eq_ignore_ascii_case("approved"));
-                if let (true, Ok(Some(target))) = (is_approved, target.id(part)) {
-                    approved.push(target);
+                if let Ok(Some(target)) = target.id(part) {
+                    targets.push((target, status.text(part).ok().flatten().map(str::to_ascii_lowercase)));
                 }
             }
         }
@@ -184,7 +187,7 @@ impl PrivateEndpoint {
             id: record.id().clone(),
             state: State::read(&field::ENDPOINT_STATE, part),
             subnet: field::ENDPOINT_SUBNET.told_id(part),
-            approved_targets: approved,
+            targets,
         }
     }
 }
@@ -228,5 +231,12 @@ pub(super) fn singular_and_plural(singular: &Field, plural: &Field, part: Part<'
 
 /// Reads a prefix as Azure writes it: host bits are cleared. An address without a length is no prefix.
 pub fn prefix(text: &str) -> Option<IpNet> {
-    text.trim().parse::<IpNet>().ok().map(|net| net.trunc())
+    // The standard library's reading of addresses, which takes no leading zeros; mapped addresses are neither family.
+    let (address, length) = text.trim().split_once('/')?;
+    let address: std::net::IpAddr = address.parse().ok()?;
+    let mapped = matches!(address, std::net::IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    if mapped || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    IpNet::new(address, length.parse().ok()?).ok().map(|net| net.trunc())
 }

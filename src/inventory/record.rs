@@ -36,7 +36,11 @@ impl Record {
             body.get("id").and_then(Value::as_str).and_then(ResourceId::parse).ok_or(RecordError::NoId)?;
         let told = body.get("type").and_then(Value::as_str).and_then(Kind::of_arm_type);
         let kind = told.or_else(|| id.resource_type().as_deref().and_then(Kind::of_arm_type));
-        secrets::drop_from(kind, &mut body);
+        // A body whose type lies must not keep what its id says is secret.
+        let by_id = id.resource_type().as_deref().and_then(Kind::of_arm_type);
+        for kind in [kind, by_id].into_iter().flatten() {
+            secrets::drop_from(kind, &mut body);
+        }
         Ok(Self { id, kind, body })
     }
 

@@ -39,6 +39,8 @@ const SECRETS: &[(Kind, &[&str])] = &[
             "properties.containers[].properties.environmentVariables[].secureValue",
             "properties.initContainers[].properties.environmentVariables[].value",
             "properties.initContainers[].properties.environmentVariables[].secureValue",
+            "properties.containers[].properties.livenessProbe",
+            "properties.containers[].properties.readinessProbe",
             "properties.containers[].properties.command",
             "properties.initContainers[].properties.command",
             "properties.imageRegistryCredentials",
@@ -51,6 +53,7 @@ const SECRETS: &[(Kind, &[&str])] = &[
     (
         Kind::AksClusters,
         &[
+            "properties.httpProxyConfig",
             "properties.linuxProfile",
             "properties.windowsProfile",
             "properties.servicePrincipalProfile.secret",
@@ -68,9 +71,9 @@ const SECRETS: &[(Kind, &[&str])] = &[
 ];
 
 /// Drops every listed field, whatever the case of its name.
-pub(super) fn drop_from(kind: Option<Kind>, body: &mut Map<String, Value>) {
+pub(super) fn drop_from(kind: Kind, body: &mut Map<String, Value>) {
     for (of, paths) in SECRETS {
-        if kind == Some(*of) {
+        if kind == *of {
             for path in *paths {
                 drop_path(body, path);
             }

@@ -210,8 +210,12 @@ pub enum SnapshotError {
     },
 }
 
+/// How many blank lines are passed over; a file of nothing else would be read for hours.
+const BLANK_LINES: u32 = 100;
+
 /// Reads a snapshot line by line.
 pub struct Reader<R> {
+    blank: u32,
     input: R,
     line: u64,
     seen: End,
@@ -233,7 +237,7 @@ impl<R: BufRead> Reader<R> {
             kinds: BTreeMap::new(),
         };
         let mut reader =
-            Self { input, line: 0, seen: End::default(), ended: false, buffer: Vec::new(), header };
+            Self { blank: 0, input, line: 0, seen: End::default(), ended: false, buffer: Vec::new(), header };
         if !reader.fill()? {
             return Err(SnapshotError::Truncated { line: 1, reason: "it is empty".into() });
         }
@@ -304,6 +308,10 @@ impl<R: BufRead> Reader<R> {
             }
             if !self.buffer.iter().all(u8::is_ascii_whitespace) {
                 return Ok(true);
+            }
+            self.blank += 1;
+            if self.blank > BLANK_LINES {
+                return Err(self.malformed(&"too many blank lines"));
             }
         }
     }

@@ -17,6 +17,11 @@ pub enum State {
 }
 
 impl State {
+    /// Whether the last change failed; one that was canceled did not.
+    pub fn has_failed(&self) -> bool {
+        matches!(self, State::Failed(word) if word.eq_ignore_ascii_case("failed"))
+    }
+
     /// Reads a state; a word that is not known counts as a change under way, because it proves nothing.
     pub(super) fn read(field: &Field, part: Part<'_>) -> Known<Self> {
         let text = field.told_text(part)?;

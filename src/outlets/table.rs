@@ -33,7 +33,7 @@ fn write_report(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
         plural(summary.subscriptions, "subscription"),
         incomplete(report),
         plural(summary.records, "record"),
-        report.taken_at
+        clean(&report.taken_at)
     )?;
     for (name, results) in groups(report) {
         writeln!(out)?;
@@ -100,7 +100,7 @@ fn known_as(report: &Report, scope: &ResourceId) -> String {
 }
 
 fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: Layout) -> fmt::Result {
-    writeln!(out, "{}", paint(name, "1", layout))?;
+    writeln!(out, "{}", paint(&clean(name), "1", layout))?;
     let mut listed: Vec<&PolicyResult> = results
         .iter()
         .copied()
@@ -170,7 +170,10 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     }
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
-        write_wrapped(out, "", 11, &format!("fix: {}", violation.remediation.trim()), layout)?;
+        for (at, line) in violation.remediation.trim().lines().enumerate() {
+            let line = if at == 0 { format!("fix: {line}") } else { line.to_owned() };
+            write_wrapped(out, "", 11, &line, layout)?;
+        }
     }
     if let (Status::Fail, Some(document)) = (result.status, result.documents.first()) {
         write_wrapped(out, "", 11, &format!("see: {} ({})", document.title, document.revised), layout)?;
@@ -238,6 +241,7 @@ fn totals(report: &Report) -> String {
 
 /// Writes a text behind `head` (whose visible width is `indent`), wrapped to the terminal.
 fn write_wrapped(out: &mut String, head: &str, indent: usize, text: &str, layout: Layout) -> fmt::Result {
+    let text = &clean(text);
     let width = layout.width.saturating_sub(indent).max(30);
     let mut head = if head.is_empty() { " ".repeat(indent) } else { head.to_owned() };
     for line in text.lines() {
@@ -247,6 +251,16 @@ fn write_wrapped(out: &mut String, head: &str, indent: usize, text: &str, layout
         }
     }
     Ok(())
+}
+
+/// A text from outside on one line: control characters and those that turn the direction of writing would let a
+/// resource's name forge lines or steer the terminal.
+fn clean(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Ids and commands are broken at blanks only, so that they can be copied.
@@ -263,4 +277,25 @@ fn paint(text: &str, code: &str, layout: Layout) -> String {
 
 fn plural(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_neither_forge_lines_nor_steer_the_terminal() {
+        for hostile in
+            ["a\nFAIL", "a\u{1b}[2J", "a\rb", "a\u{7}", "a\u{9b}31m", "\u{202e}txt", "a\u{0}b", "a\u{2028}b"]
+        {
+            let mut out = String::new();
+            let layout = Layout { width: 80, color: false };
+            write_wrapped(&mut out, "  ", 2, hostile, layout).expect("a string");
+            assert_eq!(out.lines().count(), 1, "{hostile:?}");
+            assert!(
+                out.trim_end_matches('\n').chars().all(|c| !c.is_control() && c != '\u{202e}'),
+                "{out:?}"
+            );
+        }
+    }
 }

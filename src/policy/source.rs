@@ -10,6 +10,9 @@ use super::references::{self, Outline};
 /// A larger text is refused unread; it is also the engine's own limit.
 pub const LARGEST_FILE: usize = 1024 * 1024;
 
+/// How deeply brackets may be nested: the engine's parser tries each level twice, so its time doubles with each.
+const DEEPEST: usize = 12;
+
 /// One `.rego` file of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
@@ -115,6 +118,10 @@ pub(super) fn parse(file: SourceFile) -> Result<Parsed, Problem> {
         let message = format!("the file has {} bytes; at most {LARGEST_FILE} are read", file.text.len());
         return Err(problem(None, message));
     }
+    if let Some(line) = too_deep(&file.text) {
+        let message = format!("brackets are nested more than {DEEPEST} deep, which takes the parser forever");
+        return Err(problem(Some(line), message));
+    }
     let mut engine = Engine::new();
     if let Err(error) = engine.add_policy(file.path.clone(), file.text.clone()) {
         let (line, message) = located(&file.path, &error.to_string());
@@ -127,6 +134,35 @@ pub(super) fn parse(file: SourceFile) -> Result<Parsed, Problem> {
     let outline = references::outline(module).map_err(|(line, message)| problem(Some(line), message))?;
     let package = outline.package.join(".");
     Ok(Parsed { role: Role::of(&file), package, outline, file })
+}
+
+/// The line at which brackets are nested too deeply. Comments and texts don't count; a quote that never ends is the
+/// parser's to complain of.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let (mut line, mut quote, mut escaped, mut comment) = (1, None, false, false);
+    for c in text.chars() {
+        line += usize::from(c == '\n');
+        match (c, quote) {
+            ('\n', _) => comment = false,
+            _ if comment => {}
+            (_, Some('"')) if escaped => escaped = false,
+            ('\\', Some('"')) => escaped = true,
+            (c, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => {}
+            ('"' | '`', None) => quote = Some(c),
+            ('#', None) => comment = true,
+            ('(' | '[' | '{', None) => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Some(line);
+                }
+            }
+            (')' | ']' | '}', None) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The line and the message of an engine error, which is one text: `--> path:line:column`, the excerpt,

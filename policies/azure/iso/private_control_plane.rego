@@ -27,17 +27,7 @@
 #   since: 0.1.0
 package azure.iso.private_control_plane
 
-applies if {
-	some attachment in input.attachments
-	attachment.expectations.control_plane == "private"
-}
-
-applies := false if {
-	count(input.attachments) > 0
-	every attachment in input.attachments {
-		attachment.expectations.control_plane != "private"
-	}
-}
+applies := input.demands.private_control_plane.value
 
 violations contains {
 	"key": "control_plane",
@@ -57,7 +47,8 @@ violations contains {
 
 undecided contains reason if {
 	not applies == false
-	reason := input.cluster.private.unknown
+	some fact in [input.demands.private_control_plane, input.cluster.private]
+	reason := fact.unknown
 }
 
 undecided contains reason if {

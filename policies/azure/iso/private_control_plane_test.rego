@@ -9,14 +9,14 @@ cases := {
 	"private": {
 		"note": "demanded, and the API server is private",
 		"want": "pass",
-		"document": testing.changed(testing.aks_cluster, {"attachments": [_demanding]}),
+		"may_be_empty": ["attachments"],
+		"document": testing.demanding_cluster,
 	},
 	"public": {
 		"note": "demanded, and the API server is public",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {
-			"attachments": [_demanding],
+		"document": testing.changed(testing.demanding_cluster, {
 			"cluster": {
 				"private": {"value": false},
 				"public_fqdn": {"value": true},
@@ -28,7 +28,7 @@ cases := {
 		"note": "one of two workspaces demands it",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {
+		"document": testing.changed(testing.demanding_cluster, {
 			"attachments": [testing.attachment("any"), _demanding],
 			"cluster": {"private": {"value": false}},
 		}),
@@ -37,8 +37,7 @@ cases := {
 		"note": "a definite violation stands while the cluster is being changed",
 		"want": "fail",
 		"keys": ["control_plane"],
-		"document": testing.changed(testing.aks_cluster, {
-			"attachments": [_demanding],
+		"document": testing.changed(testing.demanding_cluster, {
 			"cluster": {"private": {"value": false}},
 			"unsettled": [testing.transition],
 		}),
@@ -46,8 +45,7 @@ cases := {
 	"profile_missing": {
 		"note": "whether the API server is private is not known",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {
-			"attachments": [_demanding],
+		"document": testing.changed(testing.demanding_cluster, {
 			"cluster": {"private": testing.unknown("not_told")},
 		}),
 	},
@@ -64,16 +62,17 @@ cases := {
 			"cluster": {"private": testing.unknown("denied")},
 		}),
 	},
-	"no_attachment_known": {
-		"note": "no workspace that uses it is known",
+	"demand_hidden": {
+		"note": "a workspace that demands it may use the cluster unseen",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {"attachments": []}),
+		"document": testing.changed(testing.aks_cluster, {
+			"demands": {"private_control_plane": testing.unknown("denied")},
+		}),
 	},
 	"changing": {
 		"note": "no pass while the cluster is being changed",
 		"want": "unknown",
-		"document": testing.changed(testing.aks_cluster, {
-			"attachments": [_demanding],
+		"document": testing.changed(testing.demanding_cluster, {
 			"unsettled": [testing.transition],
 		}),
 	},
