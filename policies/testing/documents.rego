@@ -160,6 +160,7 @@ aci_service := object.union(_document("aci_service", concat("", [workspace_id, "
 		"name": "score",
 		"container_group": concat("", [_ml_group, "/providers/microsoft.containerinstance/containergroups/score"]),
 		"owner": {"value": "service_record"},
+		"being_deleted": false,
 		"in_vnet": {"value": true},
 		"asked_network": {"value": {"vnet": home.name, "subnet": aci_network.subnet.name}},
 		"as_asked": {"value": true},
@@ -187,6 +188,7 @@ aci_network := {
 hosting_subnet := object.union(_document("subnet", _nodes.id, _nodes.name), {"subnet": {
 	"subnet": _nodes,
 	"exists": {"value": true},
+	"hosts_inference": {"value": true},
 	"used_by": [cluster_id],
 }})
 

@@ -42,7 +42,13 @@ pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
         placed.extend(group.as_ref().ok().map(|group| &group.id));
         let workspace = Some(service.workspace.clone());
         // The record is a child of its workspace: whose it is needs no further proof.
-        found.push(Found { service: Some(service), group, workspace, owner: Ok(Ownership::ServiceRecord), deleting });
+        found.push(Found {
+            service: Some(service),
+            group,
+            workspace,
+            owner: Ok(Ownership::ServiceRecord),
+            deleting,
+        });
     }
     for group in inventory.container_groups.values() {
         if placed.contains(&&group.id) || group.state == Ok(State::Deleting) {

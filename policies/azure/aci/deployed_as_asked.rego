@@ -25,9 +25,16 @@ package azure.aci.deployed_as_asked
 
 import data.lib.aci_delegation
 
-applies if input.service.asked_network.value != null
+applies if {
+	input.service.being_deleted == false
+	input.service.asked_network.value != null
+}
+
+# Where something on its way out lives is nobody's concern.
+applies := false if input.service.being_deleted
 
 applies := false if {
+	input.service.being_deleted == false
 	# Without a record, only a proven owner proves that none asks.
 	input.service.owner.value
 	input.service.asked_network.value == null
@@ -70,6 +77,7 @@ violations contains {
 _subnets := [network.subnet.id | some network in input.service.networks.value]
 
 undecided contains reason if {
+	not applies == false
 	reason := input.service.owner.unknown
 }
 

@@ -29,6 +29,17 @@ cases := {
 		"want": "pass",
 		"document": testing.aci_service,
 	},
+	"being_deleted": {
+		"note": "its container group is being deleted",
+		"want": "not_applicable",
+		"document": _with({
+			"being_deleted": true,
+			"in_vnet": testing.unknown("placement_unproven"),
+			"as_asked": testing.unknown("placement_unproven"),
+			"public_address": testing.unknown("placement_unproven"),
+			"networks": testing.unknown("placement_unproven"),
+		}),
+	},
 	"public": {
 		"note": "the record asks for a VNet, and the group is public",
 		"want": "fail",

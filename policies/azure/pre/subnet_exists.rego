@@ -30,7 +30,7 @@
 #   since: 0.1.0
 package azure.pre.subnet_exists
 
-applies if input.subject.kind == "subnet"
+applies if input.subnet.hosts_inference.value
 
 violations contains {
 	"key": "missing",
@@ -38,6 +38,7 @@ violations contains {
 	"resource": subnet_id,
 	"evidence": {"subnet": subnet_id, "vnet": vnet_id, "used_by": users},
 } if {
+	applies
 	input.subnet.exists.value == false
 	subnet := input.subnet.subnet
 	subnet_id := subnet.id
@@ -48,15 +49,17 @@ violations contains {
 }
 
 undecided contains reason if {
-	some fact in [input.subnet.exists, input.subnet.subnet.settled]
+	some fact in [input.subnet.hosts_inference, input.subnet.exists, input.subnet.subnet.settled]
 	reason := fact.unknown
 }
 
 undecided contains reason if {
+	applies
 	some reason in input.unsettled
 }
 
 compliant if {
+	applies
 	input.subnet.exists.value
 	input.subnet.subnet.settled.value
 }

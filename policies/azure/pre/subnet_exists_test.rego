@@ -30,6 +30,15 @@ cases := {
 		"keys": ["missing"],
 		"document": _with({"exists": {"value": false}, "subnet": _gone}),
 	},
+	"perhaps_nobodys": {
+		"note": "only a sign hints that something of Azure Machine Learning's lives in it",
+		"want": "unknown",
+		"document": _with({
+			"hosts_inference": testing.unknown("ownership_unproven"),
+			"exists": {"value": false},
+			"subnet": _gone,
+		}),
+	},
 	"unreadable": {
 		"note": "the VNet could not be read",
 		"want": "unknown",
