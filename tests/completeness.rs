@@ -273,6 +273,8 @@ fn older() -> Estate {
             }
             "microsoft.containerservice/managedclusters" => {
                 record["properties"]["networkProfile"]["dockerBridgeCidr"] = json!("172.17.0.1/16");
+                record["properties"]["apiServerAccessProfile"]["subnetId"] =
+                    record["properties"]["agentPoolProfiles"][0]["vnetSubnetID"].clone();
                 record["extendedLocation"] = json!({"type": "EdgeZone", "name": "somewhere"});
                 for pool in record["properties"]["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
                     pool["podSubnetID"] = pool["vnetSubnetID"].clone();
