@@ -1,6 +1,6 @@
 //! The part of the table that access rests on, and readers for the shapes that only occur there.
 
-use super::{Absent, Field, Kind, Known, Part, Value};
+use super::{Absent, Code, Field, Kind, Known, Part, Reason, Value};
 
 // Columns: path, meaning of absence, meaning of emptiness.
 fields! {
@@ -66,6 +66,10 @@ impl Field {
     pub fn entries<'a>(&self, part: Part<'a>) -> Known<Vec<(&'a str, Part<'a>)>> {
         match self.value(part)? {
             None => Ok(Vec::new()),
+            Some(Value::Object(map)) if map.is_empty() && self.empty != Absent::Nothing => {
+                let message = format!("{} does not tell `{}`", part.id, self.path);
+                Err(Reason::new(Code::NotTold, message))
+            }
             Some(Value::Object(map)) => {
                 if map.values().any(|value| !value.is_object()) {
                     return Err(self.malformed(part, "a map of objects"));
@@ -77,7 +81,7 @@ impl Field {
     }
 
     /// A reason that names this field of a record, where its text could not be understood.
-    pub fn not_understood(&self, part: Part<'_>, expected: &str) -> crate::inventory::Reason {
+    pub fn not_understood(&self, part: Part<'_>, expected: &str) -> Reason {
         self.malformed(part, expected)
     }
 }
