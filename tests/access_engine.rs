@@ -60,6 +60,18 @@ fn answers_that_contradict_the_lists_prove_nothing() {
     assert_eq!((answer.verdict, answer.reasons[0].code), (Verdict::Unknown, Code::NotFound));
 }
 
+/// Azure resolves the groups of users and service principals only.
+#[test]
+fn an_answer_about_a_group_tells_nothing() {
+    let mut estate = Estate::with_groups();
+    let parents = "bbbbbbbb-0000-0000-0000-000000000002";
+    let group_type = json!({"principalType": "Group"});
+    estate.grant_with("g1", OWNER, parents, &subscription(), group_type.clone());
+    estate.grant_with("g2", READER, TEAM, &subscription(), group_type);
+    estate.answer(TEAM, &subnet(), vec![assignment(&subscription(), "g2")]);
+    assert_eq!(estate.ask_for(TEAM, &action(JOIN), &subnet()).verdict, Verdict::Unknown);
+}
+
 #[test]
 fn audit_denials_only_record() {
     let mut estate = Estate::with_groups();

@@ -6,6 +6,7 @@ use access_support::*;
 use mlfence::facts::access::{Verdict, Wanted};
 use mlfence::inventory::Kind;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
 const NARROW: &str = "ffffffff-0000-0000-0000-000000000001";
@@ -73,6 +74,8 @@ fn given() -> impl Strategy<Value = Given> {
         ]),
         prop::sample::select(vec![
             (CLUSTER, Some("ServicePrincipal")),
+            (CLUSTER, Some("ServicePrincipal")),
+            (CLUSTER, Some("ServicePrincipal")),
             (CLUSTER, None),
             (TEAM, Some("Group")),
             (KUBELET, Some("ServicePrincipal")),
@@ -89,21 +92,30 @@ fn denied() -> impl Strategy<Value = Denied> {
         (0..places().len(), any::<bool>()),
         prop::sample::select(vec![
             "*",
+            "*",
             "Microsoft.Network/*",
             "Microsoft.Network/virtualNetworks/subnets/write",
             "*/join/action",
             "Microsoft.Compute/*",
             "a/*/b",
         ]),
-        prop::sample::select(vec![None, Some("*/read"), Some("Microsoft.Network/*"), Some("*")]),
+        prop::sample::select(vec![None, None, None, Some("*/read"), Some("Microsoft.Network/*"), Some("*")]),
         prop::sample::select(vec![
+            (EVERYONE, "SystemDefined"),
+            (EVERYONE, "SystemDefined"),
             (EVERYONE, "SystemDefined"),
             (TEAM, "Group"),
             (CLUSTER, "ServicePrincipal"),
             (KUBELET, "ServicePrincipal"),
         ]),
-        prop::sample::select(vec![None, Some((CLUSTER, "ServicePrincipal")), Some((TEAM, "Group"))]),
-        prop::sample::select(vec![None, Some("enforced"), Some("audit"), Some("surprise")]),
+        prop::sample::select(vec![
+            None,
+            None,
+            None,
+            Some((CLUSTER, "ServicePrincipal")),
+            Some((TEAM, "Group")),
+        ]),
+        prop::sample::select(vec![None, None, Some("enforced"), Some("audit"), Some("surprise")]),
     )
         .prop_map(|((at, not_children), takes, spares, from, except, effect)| Denied {
             at,
@@ -117,13 +129,15 @@ fn denied() -> impl Strategy<Value = Denied> {
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (prop::collection::vec(given(), 0..5), prop::collection::vec(denied(), 0..3), prop::bool::weighted(0.8))
+    (prop::collection::vec(given(), 0..6), prop::collection::vec(denied(), 0..4), prop::bool::weighted(0.8))
         .prop_map(|(grants, denies, chain)| World { grants, denies, chain })
 }
 
 fn wanted() -> impl Strategy<Value = Wanted> {
     prop::sample::select(vec![
         action(JOIN),
+        action(JOIN),
+        role(NETWORK_CONTRIBUTOR),
         action("Microsoft.Network/virtualNetworks/subnets/read"),
         action("Microsoft.Network/routeTables/join/action"),
         action("a/b"),
@@ -268,6 +282,19 @@ proptest! {
         }
         prop_assert_eq!(answer.known().is_err(), answer.verdict == Verdict::Unknown);
     }
+}
+
+/// The properties above would hold of an engine that knows nothing, and of worlds in which nothing happens.
+#[test]
+fn worlds_hold_every_verdict() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen = std::collections::BTreeMap::new();
+    for _ in 0..1000 {
+        let draw = (worlds(), wanted(), 3..PATH).new_tree(&mut runner).expect("a world").current();
+        let answer = build(&draw.0).ask(&draw.1, &places()[draw.2]);
+        *seen.entry(format!("{:?} {}", answer.verdict, !answer.denied_by.is_empty())).or_insert(0) += 1;
+    }
+    assert!(seen.len() == 5 && seen.values().all(|count| *count > 20), "{seen:?}");
 }
 
 /// Reverses every list and shouts every id of a role or scope.

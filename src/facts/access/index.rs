@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::membership::Membership;
-use crate::inventory::authorization::{Authorization, DenyAssignment, RoleAssignment, is_management_group};
+use crate::inventory::authorization::{
+    Authorization, DenyAssignment, PrincipalType, RoleAssignment, is_management_group,
+};
 use crate::inventory::{Coverage, Inventory, ObjectId, ResourceId, RoleId};
 
 /// The engine for one inventory.
@@ -75,9 +77,10 @@ impl<'a> Access<'a> {
         for deny in rights.denies.values() {
             index.place_of(deny.scope.as_ref().ok()).denies.push(deny);
         }
-        index.members = rights
-            .answers
-            .iter()
+        // Azure resolves the groups of users and service principals only; of a group its answer tells nothing.
+        let is_group = |assignment: &&RoleAssignment| assignment.principal_type == Ok(PrincipalType::Group);
+        let asked = rights.answers.iter().filter(|(who, _)| !index.of_principal(who).iter().any(is_group));
+        index.members = asked
             .map(|(principal, answers)| (principal, Membership::of(&index, principal, answers)))
             .collect();
         index

@@ -207,7 +207,7 @@ impl<'q> Asked<'q> {
                 |item: &usize| one.gives.items.get(*item).is_some_and(|given| *given != Truth::No);
             let concerned = one.applies != Truth::No
                 && (one.gives.exact != Truth::No && one.applies.and(one.gives.exact) == Truth::Maybe
-                    || open.iter().any(|item| item_open(item)));
+                    || open.iter().any(item_open));
             if concerned {
                 answer.undecided.push(self.grant(one.assignment, one.via));
                 answer.reasons.extend(one.doubts.iter().chain(&one.gives.reasons).cloned());
