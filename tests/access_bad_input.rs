@@ -204,6 +204,25 @@ fn an_assignment_without_a_scope_or_principal_gives_nothing() {
 }
 
 #[test]
+fn a_record_whose_id_is_of_another_kind_gives_nothing() {
+    let properties = json!({"roleDefinitionId": OWNER, "principalId": CLUSTER, "principalType": "ServicePrincipal",
+        "scope": group(), "condition": null});
+    for id in ["/".to_owned(), vnet(), "/providers/Microsoft.Authorization/denyAssignments/x".to_owned()] {
+        let mut estate = Estate::with_groups();
+        estate.add(
+            json!({"id": id, "type": "Microsoft.Authorization/roleAssignments", "properties": properties}),
+        );
+        let answer = ask(&estate);
+        assert_eq!(answer.verdict, Verdict::Unknown, "{id}: {answer:#?}");
+    }
+    let mut estate = Estate::new();
+    estate.above(&["mg-platform"]).grant("g1", OWNER, CLUSTER, &management_group("elsewhere"));
+    estate.add(json!({"id": group(), "type": "microsoft.resources/subscriptions",
+        "properties": {"managementGroupAncestorsChain": [{"name": "elsewhere"}]}}));
+    assert_ne!(ask(&estate).verdict, Verdict::Yes);
+}
+
+#[test]
 fn circles_and_doubles_among_management_groups() {
     for chain in [vec!["a", "b", "a", "b"], vec!["a", "a"], vec!["b", "a", "b"]] {
         let mut estate = Estate::new();

@@ -48,18 +48,25 @@ impl Authorization {
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut all = Self { conditions_hidden: conditions_hidden(snapshot), ..Self::default() };
         for (id, record) in &snapshot.records {
-            match record.kind() {
-                Some(Kind::RoleAssignments) => {
-                    all.assignments.insert(id.clone(), RoleAssignment::read(record));
+            let Some(kind) = record.kind() else { continue };
+            match kind {
+                Kind::RoleAssignments => {
+                    let mut read = RoleAssignment::read(record);
+                    read.scope = fit(kind, id).and(read.scope);
+                    all.assignments.insert(id.clone(), read);
                 }
-                Some(Kind::RoleDefinitions) => all.define(RoleDefinition::read(record)),
-                Some(Kind::DenyAssignments) => {
-                    all.denies.insert(id.clone(), DenyAssignment::read(record));
+                Kind::RoleDefinitions => {
+                    let mut read = RoleDefinition::read(record);
+                    read.permissions = fit(kind, id).and(read.permissions);
+                    all.define(read);
                 }
-                Some(Kind::Subscriptions) => {
-                    if let Some(subscription) = id.subscription() {
-                        all.chains.insert(subscription.to_owned(), chain(record));
-                    }
+                Kind::DenyAssignments => {
+                    let mut read = DenyAssignment::read(record);
+                    read.scope = fit(kind, id).and(read.scope);
+                    all.denies.insert(id.clone(), read);
+                }
+                Kind::Subscriptions if id.subscription_id().as_ref() == Some(id) => {
+                    all.chains.insert(id.subscription().unwrap_or_default().to_owned(), chain(record));
                 }
                 _ => {}
             }
@@ -81,6 +88,15 @@ impl Authorization {
             std::collections::btree_map::Entry::Occupied(mut earlier) => earlier.get_mut().agree(definition),
         }
     }
+}
+
+/// A record that cannot be what it says tells nothing for sure.
+fn fit(kind: Kind, id: &ResourceId) -> Known<()> {
+    if id.resource_type().as_deref().and_then(Kind::of_arm_type) == Some(kind) {
+        return Ok(());
+    }
+    let message = format!("a record says by its `type` that it is one of the {kind}, but its id is {id}");
+    Err(Reason::new(Code::Malformed, message))
 }
 
 /// A management group by its name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::authorization::{Authorization, is_management_group};
-use crate::inventory::{Code, Coverage, Kind, Known, Reason, ResourceId, Truth, coverage};
+use crate::inventory::{Code, Coverage, Kind, Known, Reason, ResourceId, Truth};
 
 /// A scope and what is above it.
 pub(super) struct Ancestry<'a> {
@@ -71,14 +71,10 @@ impl<'a> Ancestry<'a> {
     /// Why a record of this kind at or above the scope may not have been seen. A subscription's lists hold what it
     /// inherits, so those of one subscription below a management group tell the group's too.
     pub(super) fn hidden(&self, rights: &Authorization, coverage: &Coverage, kind: Kind) -> Option<Reason> {
-        let by_lists = match self.scope.subscription() {
+        match self.scope.subscription() {
             Some(_) => coverage.hides(kind, self.scope),
             None => hidden_above(self.scope, rights, coverage, kind),
-        };
-        by_lists.or_else(|| {
-            let mut gaps = coverage.gaps_of(kind).filter(|gap| is_management_group(&gap.scope));
-            gaps.find(|gap| self.is_below(&gap.scope) != Truth::No).map(coverage::reason)
-        })
+        }
     }
 }
 
