@@ -2,6 +2,7 @@
 //!
 //! Pure. Which policies read a fact, and how bad a fact is, is not known here.
 
+pub mod access;
 mod aci;
 mod cluster;
 pub mod document;

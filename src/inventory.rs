@@ -3,6 +3,7 @@
 //! Pure: texts come in, values go out. How a record was fetched is `azure`'s affair, what follows from
 //! the graph is `facts`'.
 
+pub mod authorization;
 pub mod containers;
 pub mod coverage;
 pub mod field;
@@ -18,6 +19,7 @@ mod secrets;
 pub mod snapshot;
 pub mod state;
 
+pub use authorization::{Authorization, ObjectId, RoleId, Truth};
 pub use coverage::Coverage;
 pub use graph::Inventory;
 pub use id::ResourceId;

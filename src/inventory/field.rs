@@ -182,6 +182,9 @@ macro_rules! fields {
     };
 }
 
+mod access;
+pub use access::{ALL as ACCESS_ALL, *};
+
 // Columns: path, meaning of absence, meaning of emptiness.
 fields! {
     Workspaces {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::authorization::Authorization;
 use super::containers::{ContainerGroup, Registry};
 use super::kubernetes::Cluster;
 use super::machine_learning::{Compute, Service, Workspace};
@@ -31,6 +32,8 @@ pub struct Inventory {
     pub vnets: BTreeMap<ResourceId, Vnet>,
     /// Private endpoints.
     pub private_endpoints: BTreeMap<ResourceId, PrivateEndpoint>,
+    /// Who may do what: assignments, definitions, management groups.
+    pub authorization: Authorization,
     /// How many records there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
@@ -39,6 +42,7 @@ impl Inventory {
     /// Builds the graph. No record makes this fail: what a record does not tell is unknown where it is asked for.
     pub fn build(snapshot: &Snapshot) -> Self {
         let mut inventory = Self { coverage: Coverage::of(snapshot), ..Self::default() };
+        inventory.authorization = Authorization::of(snapshot);
         for (id, record) in &snapshot.records {
             let Some(kind) = record.kind() else { continue };
             let subscription = id.subscription().unwrap_or_default().to_owned();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::authorization::{Identities, ObjectId, Principal};
 use super::field::{self, Part};
 use super::machine_learning::fold_region;
 use super::network::singular_and_plural;
@@ -45,6 +46,8 @@ pub struct Cluster {
     pub docker_bridge_cidr: Known<Option<String>>,
     /// The address families that it speaks, folded; empty where an old API version does not tell them: IPv4 then.
     pub families: Known<Vec<String>>,
+    /// Whom it acts as.
+    pub identities: Identities,
 }
 
 /// Where a node pool lives.
@@ -103,6 +106,7 @@ impl Cluster {
             families: field::CLUSTER_IP_FAMILIES
                 .texts(part)
                 .map(|families| families.iter().map(|family| family.to_ascii_lowercase()).collect()),
+            identities: Identities::read(part, id),
         }
     }
 
@@ -114,6 +118,17 @@ impl Cluster {
             subnets.extend(pool.pod_subnet.clone()?);
         }
         Ok(subnets)
+    }
+
+    /// The identities of the control plane, by the object ids that role assignments name. Where there are several,
+    /// it is not told which one is used, so that a right is proven only if each of them holds it.
+    pub fn control_plane_principals(&self) -> Known<Vec<Principal>> {
+        self.identities.control_plane.clone()
+    }
+
+    /// The identity of the nodes, which pulls images and nothing else; none if AKS shows none.
+    pub fn kubelet_principal(&self) -> Known<Option<ObjectId>> {
+        self.identities.kubelet.clone()
     }
 
     /// Whether the API server is private. Where the flag is absent (the profile is null on clusters that
