@@ -12,11 +12,15 @@ pub mod kind;
 pub mod kubernetes;
 pub mod machine_learning;
 pub mod network;
+pub mod nodes;
 pub mod reason;
 pub mod record;
+pub mod routes;
 mod secrets;
+pub mod security;
 pub mod snapshot;
 pub mod state;
+pub mod tags;
 
 pub use coverage::Coverage;
 pub use graph::Inventory;

@@ -6,6 +6,10 @@ use super::containers::{ContainerGroup, Registry};
 use super::kubernetes::Cluster;
 use super::machine_learning::{Compute, Service, Workspace};
 use super::network::{NetworkProfile, PrivateEndpoint, Subnet, Vnet};
+use super::nodes::{Interface, ScaleSet};
+use super::routes::RouteTable;
+use super::security::{AdminRule, SecurityGroup};
+use super::tags::ServiceTags;
 use super::{Code, Coverage, Kind, Known, Reason, ResourceId, Snapshot};
 
 /// What a snapshot holds, typed.
@@ -31,6 +35,18 @@ pub struct Inventory {
     pub vnets: BTreeMap<ResourceId, Vnet>,
     /// Private endpoints.
     pub private_endpoints: BTreeMap<ResourceId, PrivateEndpoint>,
+    /// Network security groups.
+    pub security_groups: BTreeMap<ResourceId, SecurityGroup>,
+    /// Security admin rules of network managers.
+    pub admin_rules: BTreeMap<ResourceId, AdminRule>,
+    /// Route tables.
+    pub route_tables: BTreeMap<ResourceId, RouteTable>,
+    /// Network interfaces.
+    pub interfaces: BTreeMap<ResourceId, Interface>,
+    /// Scale sets.
+    pub scale_sets: BTreeMap<ResourceId, ScaleSet>,
+    /// Lists of service tags.
+    pub service_tags: BTreeMap<ResourceId, ServiceTags>,
     /// How many records there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
@@ -60,6 +76,14 @@ impl Inventory {
                 Kind::PrivateEndpoints => {
                     drop(inventory.private_endpoints.insert(id, PrivateEndpoint::read(record)))
                 }
+                Kind::NetworkSecurityGroups => {
+                    drop(inventory.security_groups.insert(id, SecurityGroup::read(record)))
+                }
+                Kind::SecurityAdminRules => drop(inventory.admin_rules.insert(id, AdminRule::read(record))),
+                Kind::RouteTables => drop(inventory.route_tables.insert(id, RouteTable::read(record))),
+                Kind::NetworkInterfaces => drop(inventory.interfaces.insert(id, Interface::read(record))),
+                Kind::ScaleSets => drop(inventory.scale_sets.insert(id, ScaleSet::read(record))),
+                Kind::ServiceTags => drop(inventory.service_tags.insert(id, ServiceTags::read(record))),
                 _ => {}
             }
         }
@@ -94,6 +118,21 @@ impl Inventory {
     /// The workspace of this id, or why it is not known.
     pub fn workspace(&self, id: &ResourceId) -> Known<&Workspace> {
         self.resolve(&self.workspaces, Kind::Workspaces, id)
+    }
+
+    /// The network security group of this id, or why it is not known.
+    pub fn security_group(&self, id: &ResourceId) -> Known<&SecurityGroup> {
+        self.resolve(&self.security_groups, Kind::NetworkSecurityGroups, id)
+    }
+
+    /// The route table of this id, or why it is not known.
+    pub fn route_table(&self, id: &ResourceId) -> Known<&RouteTable> {
+        self.resolve(&self.route_tables, Kind::RouteTables, id)
+    }
+
+    /// The network interface of this id, or why it is not known.
+    pub fn interface(&self, id: &ResourceId) -> Known<&Interface> {
+        self.resolve(&self.interfaces, Kind::NetworkInterfaces, id)
     }
 
     /// The subnet of this id, found in its VNet's record, or why it is not known.

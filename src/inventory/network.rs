@@ -63,6 +63,10 @@ pub struct Subnet {
     pub delegations: Known<Vec<Delegation>>,
     /// Whether it has the service endpoint of Azure Container Registry.
     pub registry_service_endpoint: Known<bool>,
+    /// Its network security group, if it has one.
+    pub security_group: Known<Option<ResourceId>>,
+    /// Its route table, if it has one.
+    pub route_table: Known<Option<ResourceId>>,
 }
 
 /// A delegation of a subnet. Its name is free text and decides nothing.
@@ -81,6 +85,8 @@ pub struct Peering {
     pub remote: Known<ResourceId>,
     /// Whether this side lets traffic through: connected, and access to the remote VNet allowed.
     pub open: Known<bool>,
+    /// Whether this VNet uses the gateways of the other side, and so learns routes from it.
+    pub uses_remote_gateways: Known<bool>,
 }
 
 /// A private endpoint.
@@ -138,6 +144,8 @@ impl Subnet {
                     .iter()
                     .any(|service| service.eq_ignore_ascii_case("Microsoft.ContainerRegistry")))
             }),
+            security_group: field::SUBNET_NSG.id(part),
+            route_table: field::SUBNET_ROUTES.id(part),
         }
     }
 }
@@ -148,7 +156,11 @@ impl Peering {
             let connected = field::PEERING_STATE.told_text(part)?.eq_ignore_ascii_case("connected");
             Ok(connected && field::PEERING_ACCESS.flag(part)? == Some(true))
         };
-        Self { remote: field::PEERING_REMOTE.told_id(part), open: open() }
+        Self {
+            remote: field::PEERING_REMOTE.told_id(part),
+            open: open(),
+            uses_remote_gateways: field::PEERING_REMOTE_GATEWAYS.flag(part).map(|flag| flag == Some(true)),
+        }
     }
 }
 
