@@ -6,6 +6,7 @@ mod aci;
 mod cluster;
 pub mod document;
 mod endpoints;
+pub mod exposure;
 mod ranges;
 mod subjects;
 

@@ -344,6 +344,8 @@ fields! {
     }
     NetworkInterfaces {
         INTERFACE_NSG "properties.networkSecurityGroup.id" Nothing Nothing;
+        // Marks the interface of a private endpoint.
+        INTERFACE_ENDPOINT "properties.privateEndpoint.id" Nothing Nothing;
         INTERFACE_CONFIGURATIONS "properties.ipConfigurations" NotTold NotTold;
         INTERFACE_SUBNET "properties.ipConfigurations[].properties.subnet.id" NotTold NotTold;
         // Missing while a dynamic address is not allocated.

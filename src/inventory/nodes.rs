@@ -10,6 +10,8 @@ pub struct Interface {
     pub id: ResourceId,
     /// Its network security group, if it has one.
     pub security_group: Known<Option<ResourceId>>,
+    /// Whether a private endpoint has it, rather than a machine.
+    pub of_endpoint: Known<bool>,
     /// Its addresses.
     pub addresses: Known<Vec<InterfaceAddress>>,
 }
@@ -64,6 +66,7 @@ impl Interface {
         Self {
             id: record.id().clone(),
             security_group: field::INTERFACE_NSG.id(part),
+            of_endpoint: field::INTERFACE_ENDPOINT.text(part).map(|id| id.is_some()),
             addresses: list.map(|list| list.into_iter().map(address).collect()),
         }
     }
@@ -82,7 +85,10 @@ impl ScaleSet {
                 .map(|list| list.into_iter().map(address).collect()),
         };
         let list = field::SCALE_SET_INTERFACES.list(Part::of(record));
-        Self { id: record.id().clone(), interfaces: list.map(|list| list.into_iter().map(interface).collect()) }
+        Self {
+            id: record.id().clone(),
+            interfaces: list.map(|list| list.into_iter().map(interface).collect()),
+        }
     }
 }
 

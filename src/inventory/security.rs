@@ -146,9 +146,9 @@ impl Rule {
                 [("allow", Access::Allow), ("deny", Access::Deny), ("alwaysallow", Access::AlwaysAllow)];
             word(&field::RULE_ACCESS, text, &words)
         });
-        let priority = field::RULE_PRIORITY.number(part).and_then(|number| {
-            number.ok_or_else(|| Reason::new(Code::NotTold, "`priority` is not told"))
-        });
+        let priority = field::RULE_PRIORITY
+            .number(part)
+            .and_then(|number| number.ok_or_else(|| Reason::new(Code::NotTold, "`priority` is not told")));
         Self {
             name: field::RULE_NAME.told_text(part).unwrap_or("unnamed").to_owned(),
             priority,

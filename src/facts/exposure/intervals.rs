@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// A value that intervals are made of.
-pub trait Point: Copy + Ord + Debug {
+pub(super) trait Point: Copy + Ord + Debug {
     /// The least value.
     const LEAST: Self;
     /// The greatest value.
@@ -37,23 +37,22 @@ points!(u8, u16, u128);
 
 /// A set of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intervals<T>(Arc<[(T, T)]>);
+pub(super) struct Intervals<T>(Arc<[(T, T)]>);
 
 impl<T: Point> Intervals<T> {
     /// No value.
-    pub fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self(Arc::from(Vec::new()))
     }
 
     /// Every value from `first` to `last`; none if they are the wrong way round.
-    pub fn between(first: T, last: T) -> Self {
+    pub(super) fn between(first: T, last: T) -> Self {
         if first <= last { Self(Arc::from(vec![(first, last)])) } else { Self::none() }
     }
 
     /// The union of intervals in any order.
-    pub fn of(intervals: impl IntoIterator<Item = (T, T)>) -> Self {
-        let mut sorted: Vec<(T, T)> =
-            intervals.into_iter().filter(|(first, last)| first <= last).collect();
+    pub(super) fn of(intervals: impl IntoIterator<Item = (T, T)>) -> Self {
+        let mut sorted: Vec<(T, T)> = intervals.into_iter().filter(|(first, last)| first <= last).collect();
         sorted.sort_unstable();
         let mut merged: Vec<(T, T)> = Vec::with_capacity(sorted.len());
         for (first, last) in sorted {
@@ -67,27 +66,27 @@ impl<T: Point> Intervals<T> {
     }
 
     /// The intervals, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (T, T)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (T, T)> + '_ {
         self.0.iter().copied()
     }
 
     /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The least value.
-    pub fn first(&self) -> Option<T> {
+    pub(super) fn first(&self) -> Option<T> {
         self.0.first().map(|(first, _)| *first)
     }
 
     /// Whether a value is in the set.
-    pub fn contains(&self, value: T) -> bool {
+    pub(super) fn contains(&self, value: T) -> bool {
         self.0.get(self.at(value)).is_some_and(|(first, _)| *first <= value)
     }
 
     /// Whether every value of `other` is in this set.
-    pub fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
             || other.0.iter().all(|(first, last)| {
                 self.0.get(self.at(*first)).is_some_and(|(from, to)| from <= first && last <= to)
@@ -95,7 +94,7 @@ impl<T: Point> Intervals<T> {
     }
 
     /// Whether the two share a value.
-    pub fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         let (small, large) = if self.0.len() <= other.0.len() { (self, other) } else { (other, self) };
         small
             .0
@@ -104,7 +103,7 @@ impl<T: Point> Intervals<T> {
     }
 
     /// The values of either.
-    pub fn union(&self, other: &Self) -> Self {
+    pub(super) fn union(&self, other: &Self) -> Self {
         if self.covers(other) {
             return self.clone();
         }
@@ -115,7 +114,7 @@ impl<T: Point> Intervals<T> {
     }
 
     /// The values of both.
-    pub fn intersection(&self, other: &Self) -> Self {
+    pub(super) fn intersection(&self, other: &Self) -> Self {
         if other.covers(self) {
             return self.clone();
         }
@@ -134,7 +133,7 @@ impl<T: Point> Intervals<T> {
     }
 
     /// The values of this one that are not in `other`.
-    pub fn difference(&self, other: &Self) -> Self {
+    pub(super) fn difference(&self, other: &Self) -> Self {
         if !self.meets(other) {
             return self.clone();
         }

@@ -4,28 +4,28 @@ use super::intervals::Intervals;
 use super::protocol::Protocols;
 
 /// Addresses of one family, as numbers.
-pub type Addresses = Intervals<u128>;
+pub(super) type Addresses = Intervals<u128>;
 /// Ports.
-pub type Ports = Intervals<u16>;
+pub(super) type Ports = Intervals<u16>;
 
 /// Every packet whose five parts lie in these sets ("box" in the literature).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packets {
+pub(super) struct Packets {
     /// Where it comes from.
-    pub source: Addresses,
+    pub(super) source: Addresses,
     /// Where it goes to.
-    pub destination: Addresses,
+    pub(super) destination: Addresses,
     /// The port that it comes from.
-    pub source_ports: Ports,
+    pub(super) source_ports: Ports,
     /// The port that it goes to.
-    pub ports: Ports,
+    pub(super) ports: Ports,
     /// What it speaks.
-    pub protocols: Protocols,
+    pub(super) protocols: Protocols,
 }
 
 impl Packets {
     /// Whether there is no packet.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.source.is_empty()
             || self.destination.is_empty()
             || self.source_ports.is_empty()
@@ -34,7 +34,7 @@ impl Packets {
     }
 
     /// Whether the two share a packet.
-    pub fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         self.protocols.meets(other.protocols)
             && self.ports.meets(&other.ports)
             && self.source_ports.meets(&other.source_ports)
@@ -47,7 +47,7 @@ impl Packets {
     ///
     /// The addresses of the far side are cut last: they are the long sets, and what was cut off before them
     /// then shares one slice.
-    pub fn cut(&self, by: &Self) -> Option<(Self, Vec<Self>)> {
+    pub(super) fn cut(&self, by: &Self) -> Option<(Self, Vec<Self>)> {
         if !self.meets(by) {
             return None;
         }
@@ -101,8 +101,7 @@ mod tests {
             for destination in (0..6).filter(|value| set.destination.contains(*value)) {
                 for from in (0..4).filter(|value| set.source_ports.contains(*value)) {
                     for to in (0..4).filter(|value| set.ports.contains(*value)) {
-                        let spoken =
-                            (0..3).filter(|bit| set.protocols.meets(Protocols::of_bits(1 << bit)));
+                        let spoken = (0..3).filter(|bit| set.protocols.meets(Protocols::of_bits(1 << bit)));
                         all.extend(spoken.map(|bit| (source, destination, from, to, bit)));
                     }
                 }
