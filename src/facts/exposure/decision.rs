@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::bounds::Bounds;
 use super::family::{Family, METADATA, PLATFORM, number};
 use super::operand::{Given, World};
-use super::packets::{Addresses, Packets, Ports};
+use super::packets::{Addresses, Packets, Ports, every_port};
 use super::protocol::Protocols;
 use super::rules::{Entry, Outcomes, Resolved, steps};
 use crate::inventory::{Code, Reason};
@@ -134,8 +134,8 @@ impl Outcome {
         packets: Packets,
     ) {
         let (mut open, exempt) = self.split_platform(stages, question, packets);
-        for (packets, fate, doubts) in exempt {
-            self.tally(question, source, destination, &packets, fate, doubts);
+        for part in exempt {
+            self.tally(question, source, destination, &part.packets, part.outcomes, part.doubts);
         }
         let worlds: Vec<(World, World)> = source
             .worlds
@@ -187,7 +187,7 @@ impl Outcome {
         stages: &[Stage],
         question: &Question<'_>,
         packets: Packets,
-    ) -> (Vec<Packets>, Vec<(Packets, Outcomes, Vec<Reason>)>) {
+    ) -> (Vec<Packets>, Vec<OfPlatform>) {
         let platform = question.family.platform();
         if !question.outbound || stages.is_empty() || !packets.destination.meets(&platform) {
             return (vec![packets], Vec::new());
@@ -196,7 +196,7 @@ impl Outcome {
         let service = |address: std::net::Ipv4Addr, port: u16, protocols| Packets {
             source: question.family.everything(),
             destination: one(number(address.into())),
-            source_ports: Ports::between(u16::MIN, u16::MAX),
+            source_ports: every_port(),
             ports: Ports::between(port, port),
             protocols,
         };
@@ -204,7 +204,7 @@ impl Outcome {
         let mut open = vec![packets];
         for service in [service(PLATFORM, 53, Protocols::WITH_PORTS), service(METADATA, 80, Protocols::TCP)] {
             open = cut(open, &service, |inside| {
-                let (fate, doubts) = if question.platform_named {
+                let (outcomes, doubts) = if question.platform_named {
                     let message =
                         "a rule names an `AzurePlatform` tag, so the platform's services may be filtered";
                     (ARRIVES | STOPPED, vec![Reason::new(Code::Undecidable, message)])
@@ -212,21 +212,22 @@ impl Outcome {
                     self.exempt = true;
                     (ARRIVES, Vec::new())
                 };
-                decided.push((inside, fate, doubts));
+                decided.push(OfPlatform { packets: inside, outcomes, doubts });
             });
         }
         let rest = Packets {
             source: question.family.everything(),
             destination: platform,
-            source_ports: Ports::between(u16::MIN, u16::MAX),
-            ports: Ports::between(u16::MIN, u16::MAX),
+            source_ports: every_port(),
+            ports: every_port(),
             protocols: Protocols::ANY,
         };
         open = cut(open, &rest, |inside| {
             let message = format!(
                 "{PLATFORM} and {METADATA} belong to the platform, and whether groups filter their other ports is not documented"
             );
-            decided.push((inside, ARRIVES | STOPPED, vec![Reason::new(Code::Undecidable, message)]));
+            let doubts = vec![Reason::new(Code::Undecidable, message)];
+            decided.push(OfPlatform { packets: inside, outcomes: ARRIVES | STOPPED, doubts });
         });
         (open, decided)
     }
@@ -291,6 +292,13 @@ impl Fate {
     fn unseen(packets: Packets) -> Self {
         Self { packets, outcomes: Outcomes::NONE, doubts: Vec::new(), of_worlds: false }
     }
+}
+
+/// Packets to the platform's addresses, which no rule decides.
+struct OfPlatform {
+    packets: Packets,
+    outcomes: Outcomes,
+    doubts: Vec<Reason>,
 }
 
 /// What makes a fate uncertain.
@@ -527,7 +535,7 @@ fn regions<'a>(pieces: &'a [Piece], question: &Question<'_>) -> Vec<Region<'a>> 
 
 /// The packets between two regions. Ports mean nothing for some protocols, so those have every port.
 fn packets(question: &Question<'_>, source: &Region<'_>, destination: &Region<'_>) -> Vec<Packets> {
-    let all = Ports::between(u16::MIN, u16::MAX);
+    let all = every_port();
     let with_ports = question.protocols.intersection(Protocols::WITH_PORTS);
     let without = question.protocols.difference(Protocols::WITH_PORTS);
     [(with_ports, &question.source_ports, &question.ports), (without, &all, &all)]

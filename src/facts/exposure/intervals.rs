@@ -9,10 +9,6 @@ use std::sync::Arc;
 
 /// A value that intervals are made of.
 pub(super) trait Point: Copy + Ord + Debug {
-    /// The least value.
-    const LEAST: Self;
-    /// The greatest value.
-    const GREATEST: Self;
     /// The value after this one.
     fn after(self) -> Option<Self>;
     /// The value before this one.
@@ -22,8 +18,6 @@ pub(super) trait Point: Copy + Ord + Debug {
 macro_rules! points {
     ($($number:ty),+) => {$(
         impl Point for $number {
-            const LEAST: Self = <$number>::MIN;
-            const GREATEST: Self = <$number>::MAX;
             fn after(self) -> Option<Self> {
                 self.checked_add(1)
             }

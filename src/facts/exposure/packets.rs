@@ -1,5 +1,7 @@
 //! Sets of packets as products of five sets, and how one is cut by another.
 
+use std::sync::LazyLock;
+
 use super::intervals::Intervals;
 use super::protocol::Protocols;
 
@@ -7,6 +9,13 @@ use super::protocol::Protocols;
 pub(super) type Addresses = Intervals<u128>;
 /// Ports.
 pub(super) type Ports = Intervals<u16>;
+
+static EVERY_PORT: LazyLock<Ports> = LazyLock::new(|| Ports::between(u16::MIN, u16::MAX));
+
+/// Every port.
+pub(super) fn every_port() -> Ports {
+    EVERY_PORT.clone()
+}
 
 /// Every packet whose five parts lie in these sets ("box" in the literature).
 #[derive(Clone, Debug, PartialEq, Eq)]

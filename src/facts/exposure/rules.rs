@@ -5,7 +5,7 @@ use std::ops::BitOr;
 use super::bounds::Bounds;
 use super::family::Family;
 use super::operand::{Given, Operand, Resolver};
-use super::packets::{Addresses, Packets, Ports};
+use super::packets::{Addresses, Packets, Ports, every_port};
 use super::protocol::Protocols;
 use super::term::PortRange;
 use crate::inventory::security::{Access, Direction, Rule, Side, Told};
@@ -207,7 +207,7 @@ fn one(
     let destination = Operand::resolve(resolver, &rule.destination, "destinationAddressPrefix", &name);
     let source_ports = ports(&rule.source, "sourcePortRange", &name, &mut doubts);
     let ports = ports(&rule.destination, "destinationPortRange", &name, &mut doubts);
-    let all = Ports::between(u16::MIN, u16::MAX);
+    let all = every_port();
     if protocols.1.difference(Protocols::WITH_PORTS) != Protocols::NONE
         && !(source_ports.lower == all && ports.lower == all)
     {
@@ -247,7 +247,7 @@ fn ports(
     name: &dyn Fn(&str) -> String,
     doubts: &mut Vec<Reason>,
 ) -> PortBounds {
-    let all = Ports::between(u16::MIN, u16::MAX);
+    let all = every_port();
     let mut unknown = |reason: Reason| {
         doubts.push(reason);
         PortBounds { lower: Ports::none(), upper: all.clone() }
@@ -291,7 +291,7 @@ impl Resolved {
     }
 
     fn between(&self, source: (Addresses, Addresses), destination: (Addresses, Addresses)) -> Vec<Entry> {
-        let all = Ports::between(u16::MIN, u16::MAX);
+        let all = every_port();
         let free = self.source_ports.lower == all && self.ports.lower == all;
         let mut entries = Vec::with_capacity(2);
         for with_ports in [true, false] {

@@ -138,8 +138,14 @@ fn bounds(name: &str, tag: &ServiceTag) -> [Bounds; 2] {
         Ok(texts) => texts,
         Err(reason) => return Family::BOTH.map(|family| Bounds::unknown(family, reason.clone())),
     };
-    let nets: Vec<IpNet> = texts.iter().filter_map(|text| prefix(text)).collect();
-    let broken = texts.iter().find(|text| prefix(text).is_none());
+    let mut broken = None;
+    let mut nets: Vec<IpNet> = Vec::with_capacity(texts.len());
+    for text in texts {
+        match prefix(text) {
+            Some(net) => nets.push(net),
+            None => broken = broken.or(Some(text)),
+        }
+    }
     Family::BOTH.map(|family| {
         let mut set = Bounds::known(addresses(family, &nets));
         if let Some(text) = broken {

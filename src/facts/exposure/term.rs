@@ -88,7 +88,7 @@ impl PortRange {
     pub const ALL: Self = Self { first: 0, last: u16::MAX };
 
     /// The ports of several ranges.
-    pub fn ports<'a>(ranges: impl IntoIterator<Item = &'a PortRange>) -> Ports {
+    pub(super) fn ports<'a>(ranges: impl IntoIterator<Item = &'a PortRange>) -> Ports {
         Ports::of(ranges.into_iter().map(|range| (range.first, range.last)))
     }
 }
