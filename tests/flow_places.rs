@@ -326,6 +326,25 @@ fn both_groups_must_allow_in_the_order_of_the_way() {
     assert_eq!(verdict(&estate.ask(&inbound("Internet"))), expected);
 }
 
+#[test]
+fn groups_filter_private_endpoints_only_where_the_subnet_says_so() {
+    let mut estate =
+        Estate::new().on_subnet(vec![rule("DenyAll", 300, "Inbound", "Deny", "*", "*", "*", "*")]);
+    estate.interface["properties"]["privateEndpoint"] = json!({"id": id("privateEndpoints", "pe")});
+    for (policies, expected) in [
+        (json!("Enabled"), "deny"),
+        (json!("NetworkSecurityGroupEnabled"), "deny"),
+        (json!("Disabled"), "allow"),
+        (json!("RouteTableEnabled"), "allow"),
+        (json!("What"), "unknown"),
+        (json!(null), "unknown"),
+    ] {
+        estate.vnet["properties"]["subnets"][0]["properties"]["privateEndpointNetworkPolicies"] =
+            policies.clone();
+        assert_eq!(estate.ask(&inbound("10.1.9.9")).verdict.name(), expected, "{policies}");
+    }
+}
+
 // ---- Security admin rules.
 
 #[test]

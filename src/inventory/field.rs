@@ -371,6 +371,8 @@ fields! {
     VirtualNetworks {
         SUBNET_NSG "properties.subnets[].properties.networkSecurityGroup.id" Nothing Nothing;
         SUBNET_ROUTES "properties.subnets[].properties.routeTable.id" Nothing Nothing;
+        // The default was Enabled in old versions and is Disabled in newer ones.
+        SUBNET_ENDPOINT_POLICIES "properties.subnets[].properties.privateEndpointNetworkPolicies" NotTold NotTold;
         // Off unless told, by the API's own default.
         PEERING_REMOTE_GATEWAYS "properties.virtualNetworkPeerings[].properties.useRemoteGateways" Nothing Nothing;
     }

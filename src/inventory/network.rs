@@ -67,6 +67,8 @@ pub struct Subnet {
     pub security_group: Known<Option<ResourceId>>,
     /// Its route table, if it has one.
     pub route_table: Known<Option<ResourceId>>,
+    /// Whether its network security group also filters what comes to private endpoints.
+    pub filters_endpoints: Known<bool>,
 }
 
 /// A delegation of a subnet. Its name is free text and decides nothing.
@@ -146,6 +148,16 @@ impl Subnet {
             }),
             security_group: field::SUBNET_NSG.id(part),
             route_table: field::SUBNET_ROUTES.id(part),
+            filters_endpoints: field::SUBNET_ENDPOINT_POLICIES.told_text(part).and_then(|text| {
+                match text.to_ascii_lowercase().as_str() {
+                    "enabled" | "networksecuritygroupenabled" => Ok(true),
+                    "disabled" | "routetableenabled" => Ok(false),
+                    _ => {
+                        let path = field::SUBNET_ENDPOINT_POLICIES.path;
+                        Err(Reason::new(Code::Malformed, format!("`{path}` is `{text}`")))
+                    }
+                }
+            }),
         }
     }
 }

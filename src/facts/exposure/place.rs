@@ -64,7 +64,15 @@ impl Exposure<'_> {
             return Err(Reason::new(Code::Ambiguous, message));
         };
         let texts = list.iter().map(|address| address.address.clone()).collect::<Known<Vec<_>>>();
-        let place = self.subnet_place(subnet)?;
+        let mut place = self.subnet_place(subnet)?;
+        if interface.of_endpoint.clone()? {
+            // Unless the subnet says so, groups do not filter what comes to private endpoints.
+            match &self.inventory.subnet(subnet)?.filters_endpoints {
+                Ok(true) => {}
+                Ok(false) => place.subnet_group = Ok(None),
+                Err(reason) => place.subnet_group = Err(reason.clone()),
+            }
+        }
         Ok(Place {
             id: id.clone(),
             interface_group: interface.security_group.clone(),
