@@ -3,6 +3,9 @@
 //! `cargo bench --bench flow` first tells ratios: of each median to the millisecond that a question may take, and of a
 //! question's cost to that of half as many rules. Then divan tells the spread of each question.
 
+// What a benchmark finds goes to the terminal.
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/flow/estate.rs"]
 #[allow(dead_code)]
 mod estate;
@@ -119,11 +122,11 @@ fn network(n: usize, rules: usize) -> [Value; 2] {
     let far =
         ["AzureCloud", "AzureContainerRegistry.R7", "Storage", "VirtualNetwork", "Internet", "AzureCloud.r3"];
     let rule = |k: usize| {
-        let way = if k % 3 == 0 { "Inbound" } else { "Outbound" };
-        let does = if (k + n) % 4 == 0 { "Deny" } else { "Allow" };
+        let way = if k.is_multiple_of(3) { "Inbound" } else { "Outbound" };
+        let does = if (k + n).is_multiple_of(4) { "Deny" } else { "Allow" };
         let speaks = ["Tcp", "Udp", "*", "Tcp"][k % 4];
         let prefix = format!("20.{}.{}.0/24", (k * 7 + n) % 256, (k * 13) % 256);
-        let remote = if k % 2 == 0 { prefix.as_str() } else { far[(k + n) % far.len()] };
+        let remote = if k.is_multiple_of(2) { prefix.as_str() } else { far[(k + n) % far.len()] };
         let ports = ["443", "80-90", "5671-5672", "1433", "22"][(k + n) % 5];
         let (from, to) = if way == "Inbound" { (remote, "*") } else { ("*", remote) };
         rule(&format!("rule{k}"), 100 + i64::try_from(k).expect("small"), way, does, speaks, from, to, ports)

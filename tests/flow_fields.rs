@@ -91,6 +91,10 @@ fn rich() -> Snapshot {
         "addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}, "subnets": [],
         "virtualNetworkPeerings": peering(&id("virtualNetworks", "vnet")),
     }}));
+    estate
+        .records
+        .push(json!({"id": id("privateEndpoints", "pe"), "type": "Microsoft.Network/privateEndpoints",
+        "properties": {"applicationSecurityGroups": [{"id": other}]}}));
     let mut endpoint = estate.interface.clone();
     endpoint["id"] = json!(id("networkInterfaces", "pe"));
     endpoint["properties"]["privateEndpoint"] = json!({"id": id("privateEndpoints", "pe")});

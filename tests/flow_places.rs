@@ -242,7 +242,7 @@ fn members_are_addresses_of_interfaces() {
     member.interface["properties"]["ipConfigurations"][0]["properties"]["applicationSecurityGroups"] =
         json!([{"id": asg}]);
     assert_eq!(member.ask(&outbound("8.8.8.8")).verdict, Verdict::Allow);
-    for kind in [Kind::NetworkInterfaces, Kind::ScaleSets] {
+    for kind in [Kind::NetworkInterfaces, Kind::ScaleSets, Kind::PrivateEndpoints] {
         let mut hidden = estate.clone();
         hidden.hide(kind);
         assert_eq!(hidden.ask(&outbound("8.8.8.8")).verdict, Verdict::Unknown, "{kind}");
@@ -250,6 +250,12 @@ fn members_are_addresses_of_interfaces() {
         hidden.hide(kind);
         assert_eq!(hidden.ask(&outbound("8.8.8.8")).verdict, Verdict::Allow, "{kind}");
     }
+    let mut endpoint = estate.clone();
+    endpoint
+        .records
+        .push(json!({"id": id("privateEndpoints", "pe"), "type": "Microsoft.Network/privateEndpoints",
+        "properties": {"applicationSecurityGroups": [{"id": asg}]}}));
+    assert_eq!(endpoint.ask(&outbound("8.8.8.8")).verdict, Verdict::Unknown);
     // The machines of a scale set have addresses that nobody tells.
     let mut scaled = estate;
     scaled.records.push(scale_set("workers", None, Some(&asg)));

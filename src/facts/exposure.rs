@@ -2,7 +2,7 @@
 //!
 //! [`Exposure`] answers a [`Flow`] at a [`Place`]. Words become sets of addresses with a lower and an upper bound
 //! (`operand`, `tags`, `members`, `vnet`), a group's rules become products of five sets in the order of their
-//! numbers (`rules`), and `decision` sends the question through them. Roles, and who asks, are not known here.
+//! numbers (`rules`), and `decision` sends the question through them (`regions`, `walk`). Roles, and who asks, are not known here.
 
 mod bounds;
 mod decision;
@@ -16,11 +16,13 @@ mod packets;
 mod place;
 mod protocol;
 mod question;
+mod regions;
 mod rules;
 mod shadow;
 mod tags;
 mod term;
 mod vnet;
+mod walk;
 
 use crate::expectations::NoSecurityAdminRules;
 use crate::inventory::graph::vnet_of;
@@ -29,11 +31,13 @@ use crate::inventory::state::unsettled;
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, SettleBy};
 
 use self::bounds::Bounds;
-use self::decision::{Outcome, Packet, Piece, Question, Stage};
+use self::decision::{Outcome, Packet, Question};
 use self::family::{Family, addresses};
 use self::members::Members;
 use self::operand::{Operand, Resolver};
+use self::regions::Piece;
 use self::rules::Outcomes;
+use self::walk::Stage;
 
 pub use self::flow::{Answer, Attachment, Decider, Flow, Verdict, Witness, Witnesses};
 pub use self::place::Place;
@@ -350,6 +354,8 @@ fn conclude(outcome: Outcome, labels: &[Vec<Decider>], nothing: Option<&str>) ->
     if verdict == Verdict::Unknown {
         reasons.extend(outcome.doubts);
         reasons.extend(outcome.more_doubts);
+        // First what nobody can settle: as long as it stands, settling the others would promise too much.
+        reasons.sort_by_key(|reason: &Reason| reason.settle.is_some());
         if !any_arrive && !any_stopped && outcome.undecided.is_none() {
             let end = nothing.unwrap_or("far");
             let message = format!("the question holds no packet: there is no address on its {end} side");

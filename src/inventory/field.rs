@@ -368,6 +368,10 @@ fields! {
         TAG_NAME "values[].name" NotTold NotTold;
         TAG_PREFIXES "values[].properties.addressPrefixes" NotTold NotTold;
     }
+    PrivateEndpoints {
+        ENDPOINT_GROUPS "properties.applicationSecurityGroups" Nothing Nothing;
+        ENDPOINT_GROUP "properties.applicationSecurityGroups[].id" NotTold NotTold;
+    }
     VirtualNetworks {
         SUBNET_NSG "properties.subnets[].properties.networkSecurityGroup.id" Nothing Nothing;
         SUBNET_ROUTES "properties.subnets[].properties.routeTable.id" Nothing Nothing;

@@ -100,6 +100,8 @@ pub struct PrivateEndpoint {
     pub subnet: Known<ResourceId>,
     /// The resources that it claims an approved connection to.
     pub approved_targets: Vec<ResourceId>,
+    /// The application security groups that it is a member of.
+    pub groups: Known<Vec<ResourceId>>,
 }
 
 /// A network profile, by which old container groups name their subnet.
@@ -200,6 +202,9 @@ impl PrivateEndpoint {
             id: record.id().clone(),
             subnet: field::ENDPOINT_SUBNET.told_id(part),
             approved_targets: approved,
+            groups: field::ENDPOINT_GROUPS
+                .list(part)
+                .and_then(|list| list.into_iter().map(|part| field::ENDPOINT_GROUP.told_id(part)).collect()),
         }
     }
 }

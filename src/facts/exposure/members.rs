@@ -35,6 +35,11 @@ impl Members {
                 Err(reason) => members.hide(reason),
             }
         }
+        // Whether the interface of a private endpoint repeats its groups is not documented.
+        for endpoint in inventory.private_endpoints.values() {
+            let message = format!("the addresses of {} as a member are not told", endpoint.id);
+            members.add(&endpoint.id, &endpoint.groups, Err(Reason::new(Code::NotTold, message)));
+        }
         // The machines of a scale set have addresses that no record tells.
         for set in inventory.scale_sets.values() {
             let untold = || {
@@ -102,7 +107,7 @@ impl Members {
 /// A group, its VNet and the interfaces in it belong to one subscription.
 fn hidden(inventory: &Inventory, id: &ResourceId) -> Option<Reason> {
     let subscription = id.subscription_id().unwrap_or_else(ResourceId::root);
-    [Kind::NetworkInterfaces, Kind::ScaleSets]
+    [Kind::NetworkInterfaces, Kind::ScaleSets, Kind::PrivateEndpoints]
         .into_iter()
         .find_map(|kind| inventory.coverage.incomplete(kind, &subscription))
 }
