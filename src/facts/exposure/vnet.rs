@@ -18,6 +18,9 @@ use crate::inventory::network::{Peering, Subnet, Vnet, prefix};
 use crate::inventory::routes::Route;
 use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
+/// Subnets of what learns routes from outside.
+const LEARNS_ROUTES: [&str; 2] = ["GatewaySubnet", "RouteServerSubnet"];
+
 /// The bounds of `VirtualNetwork` at a subnet.
 pub(super) fn bounds(inventory: &Inventory, tags: &Tags, family: Family, subnet: &ResourceId) -> Bounds {
     let mut space = Space::new(family);
@@ -100,10 +103,11 @@ impl Space {
             Ok(subnets) => {
                 for subnet in subnets {
                     match &subnet.id {
-                        Ok(id) if id.name().eq_ignore_ascii_case("GatewaySubnet") => {
+                        Ok(id) if LEARNS_ROUTES.iter().any(|name| id.name().eq_ignore_ascii_case(name)) => {
                             let message = format!(
-                                "{} has a gateway subnet, and what lies behind its gateway is not told",
-                                vnet.id
+                                "{} has a `{}`, and what routes are learned there is not told",
+                                vnet.id,
+                                id.name()
                             );
                             self.anything(Reason::new(Code::Undecidable, message));
                         }
