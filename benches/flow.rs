@@ -136,9 +136,9 @@ fn network(n: usize, rules: usize) -> [Value; 2] {
     let vnet = json!({
         "id": id("virtualNetworks", &format!("vnet{n}")), "type": "Microsoft.Network/virtualNetworks",
         "properties": {
-            "addressSpace": {"addressPrefixes": [own]},
+            "provisioningState": "Succeeded", "addressSpace": {"addressPrefixes": [own]},
             "subnets": [{"id": subnet(n).as_spelled(), "properties": {
-                "addressPrefix": own, "networkSecurityGroup": {"id": id("networkSecurityGroups", &name)},
+                "provisioningState": "Succeeded", "addressPrefix": own, "networkSecurityGroup": {"id": id("networkSecurityGroups", &name)},
             }}],
         },
     });

@@ -88,7 +88,7 @@ fn rich() -> Snapshot {
     estate.interface["properties"]["ipConfigurations"][0]["properties"]["applicationSecurityGroups"] =
         json!([{"id": asg}]);
     estate.records.push(json!({"id": hub, "type": "Microsoft.Network/virtualNetworks", "properties": {
-        "addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}, "subnets": [],
+        "provisioningState": "Succeeded", "addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}, "subnets": [],
         "virtualNetworkPeerings": peering(&id("virtualNetworks", "vnet")),
     }}));
     estate

@@ -165,7 +165,8 @@ fn a_vnet_that_tells_no_space_may_be_everywhere() {
         assert_eq!(estate.ask(&outbound("8.8.8.8")).verdict, Verdict::Unknown, "{space}");
     }
     let mut estate = Estate::new();
-    estate.vnet["properties"]["subnets"] = json!([{"id": subnet(), "name": "nodes", "properties": {}}]);
+    estate.vnet["properties"]["subnets"] =
+        json!([{"id": subnet(), "name": "nodes", "properties": {"provisioningState": "Succeeded"}}]);
     let inventory = estate.on_subnet(vec![deny]).inventory();
     let exposure = Exposure::of(&inventory);
     let answer = exposure.ask_flow(&resource(&subnet()), &outbound("10.1.9.9"), None);
@@ -185,7 +186,7 @@ fn peerings_in_a_circle_end() {
     let peering = |remote: &str| json!({"name": "p", "properties": {"remoteVirtualNetwork": {"id": remote}, "peeringState": "Connected", "allowVirtualNetworkAccess": true}});
     let vnet = |own: &str, prefix: &str, peers: &[&str]| {
         json!({"id": own, "type": "Microsoft.Network/virtualNetworks", "properties": {
-            "addressSpace": {"addressPrefixes": [prefix]}, "subnets": [],
+            "provisioningState": "Succeeded", "addressSpace": {"addressPrefixes": [prefix]}, "subnets": [],
             "virtualNetworkPeerings": peers.iter().map(|peer| peering(peer)).collect::<Vec<_>>(),
         }})
     };

@@ -81,7 +81,7 @@ fn gateways_learn_routes() {
     assert_eq!(estate.ask(&outbound("8.8.8.8")).verdict, Verdict::Deny);
     let mut gateway = estate.clone();
     let subnets = gateway.vnet["properties"]["subnets"].as_array_mut().expect("subnets");
-    subnets.push(json!({"id": format!("{}/subnets/gatewaysubnet", id("virtualNetworks", "vnet")), "properties": {"addressPrefix": "10.1.255.0/27"}}));
+    subnets.push(json!({"id": format!("{}/subnets/gatewaysubnet", id("virtualNetworks", "vnet")), "properties": {"provisioningState": "Succeeded", "addressPrefix": "10.1.255.0/27"}}));
     assert_eq!(gateway.ask(&outbound("8.8.8.8")).verdict, Verdict::Unknown);
     for flag in [json!(true), json!("what?")] {
         let mut remote = estate.clone();

@@ -199,7 +199,7 @@ impl Scene {
                     estate.records.push(json!({
                         "id": other, "type": "Microsoft.Network/virtualNetworks",
                         "properties": {
-                            "addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}, "subnets": [],
+                            "provisioningState": "Succeeded", "addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}, "subnets": [],
                             "virtualNetworkPeerings": peering(&own, self.space == Space::Peer),
                         },
                     }));
@@ -246,7 +246,7 @@ struct World {
 }
 
 fn within(address: Ipv4Addr, prefix: &str) -> bool {
-    let net = mlfence::inventory::network::prefix(prefix).expect("a prefix");
+    let Ok(Term::Prefix(net)) = prefix.parse() else { panic!("{prefix} is no prefix") };
     net.contains(&std::net::IpAddr::from(address))
 }
 

@@ -40,8 +40,11 @@ impl Estate {
             vnet: json!({
                 "id": id("virtualNetworks", "vnet"), "type": "Microsoft.Network/virtualNetworks", "name": "vnet",
                 "properties": {
+                    "provisioningState": "Succeeded",
                     "addressSpace": {"addressPrefixes": ["10.1.0.0/16"]},
-                    "subnets": [{"id": subnet(), "name": "nodes", "properties": {"addressPrefix": "10.1.0.0/24"}}],
+                    "subnets": [{"id": subnet(), "name": "nodes", "properties": {
+                        "provisioningState": "Succeeded", "addressPrefix": "10.1.0.0/24",
+                    }}],
                     "virtualNetworkPeerings": [],
                 },
             }),

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 
 use super::packets::Addresses;
-use crate::inventory::network::prefix;
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +46,7 @@ static EVERYTHING_V6: LazyLock<Addresses> = LazyLock::new(|| Addresses::between(
 static NOTHING: LazyLock<Addresses> = LazyLock::new(Addresses::none);
 static PUBLIC: LazyLock<[Addresses; 2]> = LazyLock::new(|| {
     let reserved = |family, texts: &[&str]| {
-        addresses(family, &texts.iter().filter_map(|text| prefix(text)).collect::<Vec<IpNet>>())
+        addresses(family, &texts.iter().filter_map(|text| net(text)).collect::<Vec<IpNet>>())
     };
     [
         EVERYTHING_V4.difference(&reserved(Family::V4, RESERVED_V4)),
@@ -106,6 +105,26 @@ impl Family {
     }
 }
 
+/// Reads a prefix or a single address; host bits are cleared. An IPv4 address in the guise of an IPv6 one is of neither
+/// family.
+pub(super) fn net(text: &str) -> Option<IpNet> {
+    let (address, length) = match text.trim().split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text.trim(), None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    if matches!(address, IpAddr::V6(six) if six.to_ipv4_mapped().is_some()) {
+        return None;
+    }
+    let length = match length {
+        None if address.is_ipv4() => 32,
+        None => 128,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
+        Some(_) => return None,
+    };
+    IpNet::new(address, length).ok().map(|net| net.trunc())
+}
+
 /// The number of an address within its family.
 pub(super) fn number(address: IpAddr) -> u128 {
     match address {
@@ -144,7 +163,7 @@ mod tests {
 
     #[test]
     fn host_bits_are_cleared() {
-        let net = prefix("10.1.2.3/16").expect("a prefix");
+        let net = net("10.1.2.3/16").expect("a prefix");
         let expected = (number("10.1.0.0".parse().expect("a")), number("10.1.255.255".parse().expect("a")));
         assert_eq!(addresses(Family::V4, &[net]).iter().collect::<Vec<_>>(), [expected]);
         assert!(addresses(Family::V6, &[net]).is_empty());

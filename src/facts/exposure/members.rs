@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bounds::Bounds;
-use super::family::{Family, addresses};
-use crate::inventory::network::prefix;
+use super::family::{Family, addresses, net};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 /// Who is a member of which group.
@@ -88,7 +87,7 @@ impl Members {
         };
         let net = address.and_then(|text| {
             let malformed = || Reason::new(Code::Malformed, format!("`{text}` of {of} is no address"));
-            prefix(&text).ok_or_else(malformed)
+            net(&text).ok_or_else(malformed)
         });
         for id in groups {
             let group = self.groups.entry(id.clone()).or_default();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::Exposure;
+use super::family::net;
 use crate::inventory::network::prefix;
 use crate::inventory::{Code, Kind, Known, Reason, ResourceId};
 
@@ -49,7 +50,7 @@ impl Exposure<'_> {
             subnet: Ok(id.clone()),
             subnet_group: subnet.security_group.clone(),
             interface_group: Ok(None),
-            addresses: nets(id, &subnet.prefixes),
+            addresses: nets(id, &subnet.prefixes, prefix),
         })
     }
 
@@ -76,7 +77,7 @@ impl Exposure<'_> {
         Ok(Place {
             id: id.clone(),
             interface_group: interface.security_group.clone(),
-            addresses: nets(id, &texts),
+            addresses: nets(id, &texts, net),
             ..place
         })
     }
@@ -122,11 +123,15 @@ impl Exposure<'_> {
     }
 }
 
-fn nets(of: &ResourceId, texts: &Known<Vec<String>>) -> Known<Vec<IpNet>> {
+fn nets(
+    of: &ResourceId,
+    texts: &Known<Vec<String>>,
+    net: impl Fn(&str) -> Option<IpNet>,
+) -> Known<Vec<IpNet>> {
     let texts = texts.as_ref().map_err(Clone::clone)?;
     let read = |text: &String| {
         let malformed = || Reason::new(Code::Malformed, format!("`{text}` of {of} is no prefix or address"));
-        prefix(text).ok_or_else(malformed)
+        net(text).ok_or_else(malformed)
     };
     texts.iter().map(read).collect()
 }

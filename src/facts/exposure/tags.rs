@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::bounds::Bounds;
-use super::family::{Family, addresses};
+use super::family::{Family, addresses, net};
 use super::packets::Addresses;
-use crate::inventory::network::prefix;
 use crate::inventory::tags::ServiceTag;
 use crate::inventory::{Code, Inventory, Kind, Reason};
 
@@ -141,7 +140,7 @@ fn bounds(name: &str, tag: &ServiceTag) -> [Bounds; 2] {
     let mut broken = None;
     let mut nets: Vec<IpNet> = Vec::with_capacity(texts.len());
     for text in texts {
-        match prefix(text) {
+        match net(text) {
             Some(net) => nets.push(net),
             None => broken = broken.or(Some(text)),
         }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use super::family::net;
 use super::packets::Ports;
-use crate::inventory::network::prefix;
 
 /// A word for a set of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ impl FromStr for Term {
 
     fn from_str(text: &str) -> Result<Self, NoTerm> {
         let text = text.trim();
-        if let Some(net) = prefix(text) {
+        if let Some(net) = net(text) {
             return Ok(Term::Prefix(net));
         }
         let folded = text.to_ascii_lowercase();
@@ -133,6 +133,11 @@ mod tests {
             ("10.0.0.0/8,10.1.0.0/16", None),
             ("10.0.0.0/33", None),
             ("10.0.0", None),
+            ("010.0.0.1", None),
+            ("10.0.0.1/", None),
+            ("10.0.0.1/+8", None),
+            ("::ffff:10.0.0.1", None),
+            ("2001:4860::8888", Some("2001:4860::8888/128")),
             ("", None),
             ("a tag", None),
         ] {
