@@ -194,7 +194,9 @@ impl Outcome {
         fate: Outcomes,
         doubts: Vec<Reason>,
     ) {
-        let sure = [source, destination].iter().all(|end| end.piece.doubt.is_none() && !end.conditional);
+        let sure = [source, destination]
+            .iter()
+            .all(|end| end.piece.doubt.is_none() && end.condition_doubts.is_empty());
         let kind = match fate {
             ARRIVES if sure => &mut self.arrives,
             STOPPED if sure => &mut self.stopped,
@@ -222,9 +224,7 @@ impl Outcome {
     fn doubts_of(&mut self, source: &Region<'_>, destination: &Region<'_>) {
         for end in [source, destination] {
             self.more_doubts.extend(end.piece.doubt.clone());
-            if end.conditional {
-                self.more_doubts.extend(end.doubts.iter().cloned());
-            }
+            self.more_doubts.extend(end.condition_doubts.iter().cloned());
         }
     }
 }

@@ -31,8 +31,8 @@ pub(super) struct Region<'a> {
     pub(super) worlds: Vec<World>,
     pub(super) piece: &'a Piece,
     pub(super) doubts: Vec<Reason>,
-    /// Whether the piece's condition may not hold here.
-    pub(super) conditional: bool,
+    /// Why the piece's condition may not hold here; empty if it does.
+    pub(super) condition_doubts: Vec<Reason>,
 }
 
 const VNET: World = World { vnet: true, internet: false };
@@ -58,8 +58,9 @@ pub(super) fn regions<'a>(family: Family, vnet: &Bounds, pieces: &'a [Piece]) ->
             let worlds: Vec<World> =
                 worlds.iter().copied().filter(|world| world.vnet || !piece.in_vnet).collect();
             if !addresses.is_empty() && !worlds.is_empty() {
-                let conditional = piece.in_vnet && perhaps;
-                regions.push(Region { addresses, worlds, piece, doubts, conditional });
+                let condition_doubts =
+                    if piece.in_vnet && perhaps { vnet.doubts.clone() } else { Vec::new() };
+                regions.push(Region { addresses, worlds, piece, doubts, condition_doubts });
             }
         };
         add(inside, &[VNET], Vec::new(), false);
