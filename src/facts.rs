@@ -7,6 +7,7 @@ mod aci;
 mod cluster;
 pub mod document;
 mod endpoints;
+pub mod exposure;
 mod hosting;
 mod ranges;
 mod subjects;

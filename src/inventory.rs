@@ -13,11 +13,15 @@ pub mod kind;
 pub mod kubernetes;
 pub mod machine_learning;
 pub mod network;
+pub mod nodes;
 pub mod reason;
 pub mod record;
+pub mod routes;
 mod secrets;
+pub mod security;
 pub mod snapshot;
 pub mod state;
+pub mod tags;
 
 pub use authorization::{Authorization, ObjectId, RoleId, Truth};
 pub use coverage::Coverage;

@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("inventory", &[]),
     ("expectations", &["inventory"]),
     ("config", &["inventory", "expectations", "severity", "yaml"]),
-    ("facts", &["inventory", "expectations"]),
+    ("facts", &["inventory", "expectations", "yaml"]),
     ("policy", &["inventory", "facts", "severity", "yaml"]),
     ("findings", &["inventory", "facts", "policy", "severity"]),
     ("azure", &["inventory", "config"]),

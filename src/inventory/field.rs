@@ -105,6 +105,17 @@ impl Field {
         }
     }
 
+    /// The value as a whole number; Azure writes some of them as text.
+    pub fn number(&self, part: Part<'_>) -> Known<Option<i64>> {
+        let number = match self.value(part)? {
+            None => return Ok(None),
+            Some(Value::Number(number)) => number.as_i64(),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        number.map(Some).ok_or_else(|| self.malformed(part, "a whole number"))
+    }
+
     /// The elements of a list.
     pub fn list<'a>(&self, part: Part<'a>) -> Known<Vec<Part<'a>>> {
         self.no_text(part)?;
@@ -166,7 +177,7 @@ impl Field {
 }
 
 macro_rules! fields {
-    ($($kind:ident { $($name:ident $path:literal $absent:ident $empty:ident;)+ })+) => {
+    ($(#[$doc:meta])* $table:ident; $($kind:ident { $($name:ident $path:literal $absent:ident $empty:ident;)+ })+) => {
         $($(
             #[doc = concat!("`", $path, "`")]
             pub const $name: Field = Field {
@@ -177,16 +188,18 @@ macro_rules! fields {
             };
         )+)+
 
-        /// The whole table.
-        pub const ALL: &[&Field] = &[$($(&$name),+),+];
+        $(#[$doc])*
+        pub const $table: &[&Field] = &[$($(&$name),+),+];
     };
 }
 
 mod access;
-pub use access::{ALL as ACCESS_ALL, *};
+pub use access::*;
 
 // Columns: path, meaning of absence, meaning of emptiness.
 fields! {
+    /// The whole table.
+    ALL;
     Workspaces {
         WORKSPACE_LOCATION "location" NotTold NotTold;
         WORKSPACE_STATE "properties.provisioningState" NotTold NotTold;
@@ -329,5 +342,79 @@ fields! {
         ENDPOINT_MANUAL_CONNECTIONS "properties.manualPrivateLinkServiceConnections" Nothing Nothing;
         ENDPOINT_MANUAL_TARGET "properties.manualPrivateLinkServiceConnections[].properties.privateLinkServiceId" Nothing Nothing;
         ENDPOINT_MANUAL_STATUS "properties.manualPrivateLinkServiceConnections[].properties.privateLinkServiceConnectionState.status" Nothing Nothing;
+    }
+}
+
+fields! {
+    /// What flows rest on: the rest of the table.
+    FLOW_ALL;
+    NetworkSecurityGroups {
+        // Absent in trimmed exports; then nothing says that a change is under way.
+        NSG_STATE "properties.provisioningState" Nothing Nothing;
+        NSG_RULES "properties.securityRules" NotTold Nothing;
+        // The same six everywhere; trimmed exports leave them out. Their fields are those of `securityRules`.
+        NSG_DEFAULT_RULES "properties.defaultSecurityRules" Nothing Nothing;
+        RULE_NAME "properties.securityRules[].name" NotTold NotTold;
+        RULE_PRIORITY "properties.securityRules[].properties.priority" NotTold NotTold;
+        RULE_DIRECTION "properties.securityRules[].properties.direction" NotTold NotTold;
+        RULE_ACCESS "properties.securityRules[].properties.access" NotTold NotTold;
+        RULE_PROTOCOL "properties.securityRules[].properties.protocol" NotTold NotTold;
+        // Singular, plural and groups are united; a side without any of them is malformed, never "any".
+        RULE_SOURCE "properties.securityRules[].properties.sourceAddressPrefix" Elsewhere Elsewhere;
+        RULE_SOURCES "properties.securityRules[].properties.sourceAddressPrefixes" Elsewhere Elsewhere;
+        RULE_SOURCE_GROUPS "properties.securityRules[].properties.sourceApplicationSecurityGroups" Elsewhere Elsewhere;
+        RULE_SOURCE_GROUP "properties.securityRules[].properties.sourceApplicationSecurityGroups[].id" NotTold NotTold;
+        RULE_SOURCE_PORT "properties.securityRules[].properties.sourcePortRange" Elsewhere Elsewhere;
+        RULE_SOURCE_PORTS "properties.securityRules[].properties.sourcePortRanges" Elsewhere Elsewhere;
+        RULE_DESTINATION "properties.securityRules[].properties.destinationAddressPrefix" Elsewhere Elsewhere;
+        RULE_DESTINATIONS "properties.securityRules[].properties.destinationAddressPrefixes" Elsewhere Elsewhere;
+        RULE_DESTINATION_GROUPS "properties.securityRules[].properties.destinationApplicationSecurityGroups" Elsewhere Elsewhere;
+        RULE_DESTINATION_GROUP "properties.securityRules[].properties.destinationApplicationSecurityGroups[].id" NotTold NotTold;
+        RULE_DESTINATION_PORT "properties.securityRules[].properties.destinationPortRange" Elsewhere Elsewhere;
+        RULE_DESTINATION_PORTS "properties.securityRules[].properties.destinationPortRanges" Elsewhere Elsewhere;
+    }
+    RouteTables {
+        ROUTES "properties.routes" NotTold Nothing;
+        ROUTE_PREFIX "properties.routes[].properties.addressPrefix" NotTold NotTold;
+        ROUTE_NEXT_HOP "properties.routes[].properties.nextHopType" NotTold NotTold;
+        ROUTE_NEXT_HOP_ADDRESS "properties.routes[].properties.nextHopIpAddress" Nothing Nothing;
+    }
+    NetworkInterfaces {
+        INTERFACE_NSG "properties.networkSecurityGroup.id" Nothing Nothing;
+        // Marks the interface of a private endpoint.
+        INTERFACE_ENDPOINT "properties.privateEndpoint.id" Nothing Nothing;
+        INTERFACE_CONFIGURATIONS "properties.ipConfigurations" NotTold NotTold;
+        INTERFACE_SUBNET "properties.ipConfigurations[].properties.subnet.id" NotTold NotTold;
+        // Missing while a dynamic address is not allocated.
+        INTERFACE_ADDRESS "properties.ipConfigurations[].properties.privateIPAddress" NotTold NotTold;
+        INTERFACE_GROUPS "properties.ipConfigurations[].properties.applicationSecurityGroups" Nothing Nothing;
+        INTERFACE_GROUP "properties.ipConfigurations[].properties.applicationSecurityGroups[].id" NotTold NotTold;
+    }
+    ScaleSets {
+        SCALE_SET_INTERFACES "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations" NotTold NotTold;
+        SCALE_SET_NSG "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.networkSecurityGroup.id" Nothing Nothing;
+        SCALE_SET_CONFIGURATIONS "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.ipConfigurations" NotTold NotTold;
+        SCALE_SET_SUBNET "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.ipConfigurations[].properties.subnet.id" NotTold NotTold;
+        SCALE_SET_GROUPS "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.ipConfigurations[].properties.applicationSecurityGroups" Nothing Nothing;
+        SCALE_SET_GROUP "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.ipConfigurations[].properties.applicationSecurityGroups[].id" NotTold NotTold;
+    }
+    ServiceTags {
+        // Text in the list API, a number in the downloadable file.
+        TAGS_CHANGE "changeNumber" Nothing Nothing;
+        TAGS "values" NotTold NotTold;
+        TAG_NAME "values[].name" NotTold NotTold;
+        TAG_PREFIXES "values[].properties.addressPrefixes" NotTold NotTold;
+    }
+    PrivateEndpoints {
+        ENDPOINT_GROUPS "properties.applicationSecurityGroups" Nothing Nothing;
+        ENDPOINT_GROUP "properties.applicationSecurityGroups[].id" NotTold NotTold;
+    }
+    VirtualNetworks {
+        SUBNET_NSG "properties.subnets[].properties.networkSecurityGroup.id" Nothing Nothing;
+        SUBNET_ROUTES "properties.subnets[].properties.routeTable.id" Nothing Nothing;
+        // The default was Enabled in old versions and is Disabled in newer ones.
+        SUBNET_ENDPOINT_POLICIES "properties.subnets[].properties.privateEndpointNetworkPolicies" NotTold NotTold;
+        // Off unless told, by the API's own default.
+        PEERING_REMOTE_GATEWAYS "properties.virtualNetworkPeerings[].properties.useRemoteGateways" Nothing Nothing;
     }
 }

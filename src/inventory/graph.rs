@@ -7,6 +7,10 @@ use super::containers::{ContainerGroup, Registry};
 use super::kubernetes::Cluster;
 use super::machine_learning::{Compute, Service, Workspace};
 use super::network::{NetworkProfile, PrivateEndpoint, Subnet, Vnet};
+use super::nodes::{Interface, ScaleSet};
+use super::routes::RouteTable;
+use super::security::{AdminRule, SecurityGroup};
+use super::tags::ServiceTags;
 use super::{Code, Coverage, Gap, GapReason, Kind, Known, Reason, Record, ResourceId, Snapshot};
 
 /// What a snapshot holds, typed.
@@ -34,6 +38,18 @@ pub struct Inventory {
     pub private_endpoints: BTreeMap<ResourceId, PrivateEndpoint>,
     /// Who may do what: assignments, definitions, management groups.
     pub authorization: Authorization,
+    /// Network security groups.
+    pub security_groups: BTreeMap<ResourceId, SecurityGroup>,
+    /// Security admin rules of network managers.
+    pub admin_rules: BTreeMap<ResourceId, AdminRule>,
+    /// Route tables.
+    pub route_tables: BTreeMap<ResourceId, RouteTable>,
+    /// Network interfaces.
+    pub interfaces: BTreeMap<ResourceId, Interface>,
+    /// Scale sets.
+    pub scale_sets: BTreeMap<ResourceId, ScaleSet>,
+    /// Lists of service tags.
+    pub service_tags: BTreeMap<ResourceId, ServiceTags>,
     /// How many records there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
@@ -86,6 +102,12 @@ impl Inventory {
             Kind::Registries => drop(self.registries.insert(id, Registry::read(record))),
             Kind::VirtualNetworks => drop(self.vnets.insert(id, Vnet::read(record))),
             Kind::PrivateEndpoints => drop(self.private_endpoints.insert(id, PrivateEndpoint::read(record))),
+            Kind::NetworkSecurityGroups => drop(self.security_groups.insert(id, SecurityGroup::read(record))),
+            Kind::SecurityAdminRules => drop(self.admin_rules.insert(id, AdminRule::read(record))),
+            Kind::RouteTables => drop(self.route_tables.insert(id, RouteTable::read(record))),
+            Kind::NetworkInterfaces => drop(self.interfaces.insert(id, Interface::read(record))),
+            Kind::ScaleSets => drop(self.scale_sets.insert(id, ScaleSet::read(record))),
+            Kind::ServiceTags => drop(self.service_tags.insert(id, ServiceTags::read(record))),
             _ => {}
         }
         true
@@ -119,6 +141,21 @@ impl Inventory {
     /// The workspace of this id, or why it is not known.
     pub fn workspace(&self, id: &ResourceId) -> Known<&Workspace> {
         self.resolve(&self.workspaces, Kind::Workspaces, id)
+    }
+
+    /// The network security group of this id, or why it is not known.
+    pub fn security_group(&self, id: &ResourceId) -> Known<&SecurityGroup> {
+        self.resolve(&self.security_groups, Kind::NetworkSecurityGroups, id)
+    }
+
+    /// The route table of this id, or why it is not known.
+    pub fn route_table(&self, id: &ResourceId) -> Known<&RouteTable> {
+        self.resolve(&self.route_tables, Kind::RouteTables, id)
+    }
+
+    /// The network interface of this id, or why it is not known.
+    pub fn interface(&self, id: &ResourceId) -> Known<&Interface> {
+        self.resolve(&self.interfaces, Kind::NetworkInterfaces, id)
     }
 
     /// The subnet of this id, found in its VNet's record, or why it is not known.

@@ -67,6 +67,12 @@ pub struct Subnet {
     pub delegations: Known<Vec<Delegation>>,
     /// Whether it has the service endpoint of Azure Container Registry.
     pub registry_service_endpoint: Known<bool>,
+    /// Its network security group, if it has one.
+    pub security_group: Known<Option<ResourceId>>,
+    /// Its route table, if it has one.
+    pub route_table: Known<Option<ResourceId>>,
+    /// Whether its network security group also filters what comes to private endpoints.
+    pub filters_endpoints: Known<bool>,
 }
 
 /// A delegation of a subnet. Its name is free text and decides nothing.
@@ -85,6 +91,8 @@ pub struct Peering {
     pub remote: Known<ResourceId>,
     /// Whether this side lets traffic through: connected, and access to the remote VNet allowed.
     pub open: Known<bool>,
+    /// Whether this VNet uses the gateways of the other side, and so learns routes from it.
+    pub uses_remote_gateways: Known<bool>,
 }
 
 /// A private endpoint.
@@ -98,6 +106,8 @@ pub struct PrivateEndpoint {
     pub subnet: Known<ResourceId>,
     /// The resources that it claims a connection to, and the state of the claim, folded.
     pub targets: Vec<(ResourceId, Option<String>)>,
+    /// The application security groups that it is a member of.
+    pub groups: Known<Vec<ResourceId>>,
 }
 
 /// A network profile, by which old container groups name their subnet.
@@ -146,6 +156,18 @@ impl Subnet {
                     .iter()
                     .any(|service| service.eq_ignore_ascii_case("Microsoft.ContainerRegistry")))
             }),
+            security_group: field::SUBNET_NSG.id(part),
+            route_table: field::SUBNET_ROUTES.id(part),
+            filters_endpoints: field::SUBNET_ENDPOINT_POLICIES.told_text(part).and_then(|text| {
+                match text.to_ascii_lowercase().as_str() {
+                    "enabled" | "networksecuritygroupenabled" => Ok(true),
+                    "disabled" | "routetableenabled" => Ok(false),
+                    _ => {
+                        let path = field::SUBNET_ENDPOINT_POLICIES.path;
+                        Err(Reason::new(Code::Malformed, format!("`{path}` is `{text}`")))
+                    }
+                }
+            }),
         }
     }
 }
@@ -161,7 +183,11 @@ impl Peering {
             }
             Ok(open)
         };
-        Self { remote: field::PEERING_REMOTE.told_id(part), open: open() }
+        Self {
+            remote: field::PEERING_REMOTE.told_id(part),
+            open: open(),
+            uses_remote_gateways: field::PEERING_REMOTE_GATEWAYS.flag(part).map(|flag| flag == Some(true)),
+        }
     }
 }
 
@@ -188,6 +214,9 @@ impl PrivateEndpoint {
             state: State::read(&field::ENDPOINT_STATE, part),
             subnet: field::ENDPOINT_SUBNET.told_id(part),
             targets,
+            groups: field::ENDPOINT_GROUPS
+                .list(part)
+                .and_then(|list| list.into_iter().map(|part| field::ENDPOINT_GROUP.told_id(part)).collect()),
         }
     }
 }

@@ -4,6 +4,8 @@ use super::{Absent, Code, Field, Kind, Known, Part, Reason, Value};
 
 // Columns: path, meaning of absence, meaning of emptiness.
 fields! {
+    /// The fields that access rests on.
+    ACCESS_ALL;
     Subscriptions {
         // Every subscription lies below at least one management group, so an empty chain is one that was not shown.
         SUBSCRIPTION_CHAIN "properties.managementGroupAncestorsChain" NotTold NotTold;
