@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::PolicyArguments;
 use crate::commands;
+use crate::facts::exposure::{PortRange, Protocols, Term};
 use crate::severity::Severity;
 
 /// Nothing at or above the asked severity.
@@ -41,6 +42,9 @@ enum Command {
     Snapshot(SnapshotArguments),
     /// Tell what a policy demands and why; with a resource, also its verdict and the facts behind it.
     Explain(ExplainArguments),
+    /// Ask one question of the engines that feed the policies' facts.
+    #[command(subcommand)]
+    Ask(AskCommand),
     /// The policies: list, check, test.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -155,6 +159,92 @@ pub struct ExplainArguments {
     pub(crate) setup: SetupArguments,
 }
 
+/// `ask …`
+#[derive(Debug, Subcommand)]
+pub enum AskCommand {
+    /// May these packets be opened here? Asks the security groups on the way.
+    Flow(FlowArguments),
+    /// Does this principal hold an action, or a role, at a scope?
+    Access(AccessArguments),
+}
+
+/// Where an engine's question is put to, and how the answer is printed.
+#[derive(Debug, Args)]
+pub struct AskArguments {
+    /// Ask this snapshot file instead of a live tenant.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `ask flow`.
+#[derive(Debug, Args)]
+pub struct FlowArguments {
+    /// The subnet or network interface whose security groups are asked, by ARM id.
+    #[arg(long, value_name = "SUBNET|NIC")]
+    pub(crate) at: String,
+    /// outbound or inbound, seen from there.
+    #[arg(long, value_enum)]
+    pub(crate) direction: DirectionArgument,
+    /// The far side: service tags, prefixes or addresses.
+    #[arg(long, value_name = "TAG|CIDR|IP", value_delimiter = ',', required = true)]
+    pub(crate) remote: Vec<Term>,
+    /// The ports that the flow goes to.
+    #[arg(long, value_name = "P|A-B", value_delimiter = ',', default_value = "*")]
+    pub(crate) port: Vec<PortRange>,
+    /// The near side, if not the place's own addresses.
+    #[arg(long, value_name = "CIDR|IP", value_delimiter = ',')]
+    pub(crate) local: Vec<Term>,
+    /// The ports that the flow comes from.
+    #[arg(long, value_name = "P|A-B", value_delimiter = ',', default_value = "*")]
+    pub(crate) source_port: Vec<PortRange>,
+    /// tcp, udp, icmp, esp, ah or any.
+    #[arg(long, default_value = "tcp", value_parser = protocols)]
+    pub(crate) protocol: Protocols,
+    /// Where to ask, and how to print.
+    #[command(flatten)]
+    pub(crate) ask: AskArguments,
+}
+
+fn protocols(text: &str) -> Result<Protocols, String> {
+    Protocols::named(text).ok_or_else(|| "use tcp, udp, icmp, esp, ah or any".to_owned())
+}
+
+/// Arguments of `ask access`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("wanted").required(true))]
+pub struct AccessArguments {
+    /// The principal's object id in the directory; not its application id.
+    #[arg(long, value_name = "OBJECT-ID")]
+    pub(crate) principal: String,
+    /// An action, such as Microsoft.Network/virtualNetworks/subnets/join/action.
+    #[arg(long, group = "wanted")]
+    pub(crate) action: Option<String>,
+    /// A role or everything that it gives, by guid or by name.
+    #[arg(long, group = "wanted")]
+    pub(crate) role: Option<String>,
+    /// The scope, by ARM id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) scope: String,
+    /// Where to ask, and how to print.
+    #[command(flatten)]
+    pub(crate) ask: AskArguments,
+}
+
+/// Which way a flow goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DirectionArgument {
+    /// From the place to the far side.
+    Outbound,
+    /// From the far side to the place.
+    Inbound,
+}
+
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
@@ -248,6 +338,7 @@ impl Cli {
             Command::Serve(arguments) => commands::serve::run(arguments),
             Command::Snapshot(arguments) => commands::snapshot::run(&arguments),
             Command::Explain(arguments) => commands::explain::run(&arguments),
+            Command::Ask(command) => commands::ask::run(&command),
             Command::Policy(command) => commands::policy::run(&command),
             Command::Config(ConfigCommand::Check { config }) => commands::config::check(&config),
             Command::Health(arguments) => commands::health::run(&arguments),

@@ -1,5 +1,6 @@
 //! What each command does, from its arguments to its exit code.
 
+pub mod ask;
 pub mod audit;
 pub mod config;
 pub mod explain;

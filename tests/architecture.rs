@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
     ("daemon", &["audit", "azure", "findings", "inventory", "outlets"]),
     ("telemetry", &[]),
-    ("cli", &["audit", "commands", "severity"]),
+    ("cli", &["audit", "commands", "facts", "severity"]),
     (
         "commands",
         &[
@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "config",
             "daemon",
+            "facts",
             "findings",
             "inventory",
             "outlets",

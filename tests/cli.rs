@@ -376,6 +376,94 @@ fn explain_tells_a_resources_verdict_and_the_facts_behind_it() {
     );
 }
 
+/// The demo's cluster subnet allows the registry's regional tag, and denies the internet inbound and outbound.
+#[test]
+fn ask_flow_answers_with_the_deciding_rule_and_a_packet() {
+    let desk = Desk::new();
+    desk.write("declared.yaml", "expectations: { default: { security_admin_rules: none } }\n");
+    let (estate, _) = company::demo();
+    let vnet =
+        estate.records.iter().find(|record| record["name"] == "vnet-mlw-churn-prod").expect("the VNet");
+    let at = format!("{}/subnets/snet-aks", vnet["id"].as_str().expect("an id"));
+    let ask = |direction: &str, remote: &str, more: &[&str]| {
+        let mut arguments =
+            vec!["ask", "flow", "--at", &at, "--direction", direction, "--remote", remote, "--port", "443"];
+        arguments.extend(["--snapshot", "demo.jsonl", "--format", "json"]);
+        arguments.extend(more);
+        let output = desk.run(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    let declared = ["--config", "declared.yaml"];
+    let registry = ask("outbound", "AzureContainerRegistry.WestEurope", &declared);
+    assert_eq!(
+        (&registry["verdict"], &registry["decided_by"][0]),
+        (&"allow".into(), &"subnet:allow-acr".into())
+    );
+    assert_eq!(registry["witness"]["allowed"]["port"], 443);
+    let caller = ask("inbound", "8.8.8.8", &declared);
+    assert_eq!((&caller["verdict"], &caller["reason"]), (&"deny".into(), &Value::Null));
+    assert!(caller["witness"]["denied"]["source"] == "8.8.8.8", "{caller}");
+    // Undeclared, and not readable everywhere: rules that come before every group may overrule it.
+    let undeclared = ask("outbound", "AzureContainerRegistry.WestEurope", &[]);
+    assert_eq!(undeclared["verdict"], "unknown");
+    assert!(
+        undeclared["reason"]["message"].as_str().is_some_and(|text| text.contains("security admin rules")),
+        "{undeclared}"
+    );
+    for (arguments, complaint) in [
+        (
+            &["ask", "flow", "--at", "x", "--direction", "inbound", "--remote", "Internet"][..],
+            "--at takes an ARM id",
+        ),
+        (
+            &["ask", "flow", "--at", "/x", "--direction", "inbound", "--remote", "300.1.1.1"],
+            "neither an address",
+        ),
+        (
+            &["ask", "flow", "--at", "/x", "--direction", "inbound", "--remote", "Internet", "--port", "9-1"],
+            "neither a port",
+        ),
+        (&["ask", "access", "--principal", "p", "--scope", "/"], "--action"),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains(complaint), "{}", stderr(&output));
+    }
+}
+
+/// The demo's cluster identity is Network Contributor on its VNet's resource group, and nothing elsewhere.
+#[test]
+fn ask_access_answers_with_the_deciding_assignment() {
+    let desk = Desk::new();
+    let (estate, _) = company::demo();
+    let cluster =
+        estate.records.iter().find(|record| record["name"] == "aks-mlw-churn-prod").expect("the cluster");
+    let principal = cluster["identity"]["principalId"].as_str().expect("an object id").to_owned();
+    let vnet =
+        estate.records.iter().find(|record| record["name"] == "vnet-mlw-churn-prod").expect("the VNet");
+    let group = vnet["id"].as_str().expect("an id").split("/providers/").next().expect("a group").to_owned();
+    let ask = |wanted: [&str; 2], scope: &str| {
+        let mut arguments = vec!["ask", "access", "--principal", &principal, "--scope", scope];
+        arguments.extend(wanted);
+        arguments.extend(["--snapshot", "demo.jsonl", "--format", "json"]);
+        let output = desk.run(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    for wanted in [
+        ["--role", "Network Contributor"],
+        ["--role", "4d97b98b-1d4f-4787-a291-c67834d212e7"],
+        ["--action", "Microsoft.Network/virtualNetworks/subnets/join/action"],
+    ] {
+        let answer = ask(wanted, &group);
+        assert_eq!(answer["verdict"], "yes", "{answer}");
+        assert_eq!(answer["witness"]["grants"][0]["role_name"], "Network Contributor");
+    }
+    let elsewhere = ask(["--role", "Owner"], &group);
+    assert_ne!(elsewhere["verdict"], "yes", "{elsewhere}");
+}
+
 /// Reports of the same file are the same bytes.
 #[test]
 fn the_same_input_gives_the_same_bytes() {
