@@ -2,12 +2,14 @@
 //! and the field.
 
 mod access_support;
+#[path = "support/fields.rs"]
+mod fields;
 
 use access_support::*;
 use mlfence::facts::access::{Answer, Verdict, Wanted};
 use mlfence::inventory::field::{self, Absent, Field};
-use mlfence::inventory::{Kind, Record, ResourceId};
-use serde_json::{Map, Value, json};
+use mlfence::inventory::{Kind, ResourceId};
+use serde_json::{Value, json};
 
 /// The cluster has everything that is asked by one grant, a denial spares it, and a second subscription's chain is read.
 fn usual() -> Estate {
@@ -47,35 +49,10 @@ fn ask(estate: &Estate) -> Answer {
     estate.ask(&action(JOIN), &subnet())
 }
 
-/// Applies `change` to the last key of a field's path in every record of its kind; lists and maps alike.
-fn change(estate: &Estate, field: &Field, change: &dyn Fn(&mut Map<String, Value>, &str)) -> (Estate, usize) {
-    fn walk(value: &mut Value, path: &str, change: &dyn Fn(&mut Map<String, Value>, &str)) -> usize {
-        let Some(object) = value.as_object_mut() else { return 0 };
-        let Some((head, rest)) = path.split_once('.') else {
-            let there = object.get(path).is_some_and(|value| !value.is_null());
-            if there {
-                change(object, path);
-            }
-            return there.into();
-        };
-        match head.strip_suffix("[]").map(|list| object.get_mut(list)) {
-            Some(Some(Value::Array(items))) => items.iter_mut().map(|item| walk(item, rest, change)).sum(),
-            Some(Some(Value::Object(map))) => map.values_mut().map(|item| walk(item, rest, change)).sum(),
-            Some(_) => 0,
-            None => object.get_mut(head).map_or(0, |inner| walk(inner, rest, change)),
-        }
-    }
-    let mut changed = estate.clone();
-    changed.snapshot.records.clear();
-    let mut times = 0;
-    for record in estate.snapshot.records.values() {
-        let mut body = Value::Object(record.body().clone());
-        if record.kind() == Some(field.kind) {
-            times += walk(&mut body, field.path, change);
-        }
-        changed.snapshot.add(Record::from_body(body).expect("still a record"));
-    }
-    (changed, times)
+/// The estate with a field changed, and how often there was something to change.
+fn change(estate: &Estate, field: &Field, how: fields::Change<'_>) -> (Estate, usize) {
+    let (snapshot, times) = fields::change(&estate.snapshot, field, how);
+    (Estate { snapshot, ..estate.clone() }, times)
 }
 
 fn rights() -> impl Iterator<Item = &'static &'static Field> {

@@ -1,13 +1,16 @@
 //! Taking knowledge away: a kind, a field, a list. No verdict may become better by it.
 
+#[path = "support/fields.rs"]
+mod fields;
 mod support;
 
 use std::collections::BTreeSet;
 
 use armsim::Estate;
+use fields::change;
 use mlfence::findings::{Report, Status};
-use mlfence::inventory::field::{self, Absent, Field};
-use mlfence::inventory::{Gap, GapReason, Kind, Record, ResourceId, Snapshot};
+use mlfence::inventory::field::{self, Absent};
+use mlfence::inventory::{Gap, GapReason, Kind, ResourceId, Snapshot};
 use serde_json::{Value, json};
 use support::{Place, judge, moved, report, snapshot, verdicts};
 
@@ -324,49 +327,6 @@ fn better(place: &Place, was: Option<Status>, is: Option<Status>) -> bool {
         Some(Status::NotApplicable) => was.is_some(),
         _ => false,
     }
-}
-
-/// Applies `change` to the last key of `path` wherever a record of the field's kind has it. Gives how often.
-fn change(
-    snapshot: &Snapshot,
-    field: &Field,
-    change: &dyn Fn(&mut serde_json::Map<String, Value>, &str),
-) -> (Snapshot, usize) {
-    fn walk(
-        value: &mut Value,
-        path: &str,
-        change: &dyn Fn(&mut serde_json::Map<String, Value>, &str),
-    ) -> usize {
-        let Some(object) = value.as_object_mut() else { return 0 };
-        let Some((head, rest)) = path.split_once('.') else {
-            let there = object.get(path).is_some_and(|value| !value.is_null());
-            if there {
-                change(object, path);
-            }
-            return there.into();
-        };
-        match head.strip_suffix("[]") {
-            Some(list) => object
-                .get_mut(list)
-                .and_then(Value::as_array_mut)
-                .into_iter()
-                .flatten()
-                .map(|item| walk(item, rest, change))
-                .sum(),
-            None => object.get_mut(head).map_or(0, |inner| walk(inner, rest, change)),
-        }
-    }
-    let mut changed = snapshot.clone();
-    let mut times = 0;
-    changed.records.clear();
-    for record in snapshot.records.values() {
-        let mut body = Value::Object(record.body().clone());
-        if record.kind() == Some(field.kind) {
-            times += walk(&mut body, field.path, change);
-        }
-        changed.add(Record::from_body(body).expect("still a record"));
-    }
-    (changed, times)
 }
 
 /// Every field that facts read, against what its absence means.

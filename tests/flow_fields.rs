@@ -3,15 +3,18 @@
 #[path = "flow/estate.rs"]
 #[allow(dead_code)]
 mod estate;
+#[path = "support/fields.rs"]
+mod fields;
 
 use std::collections::BTreeMap;
 
 use estate::{Estate, SUBSCRIPTION, group, id, interface, resource, rule, subnet};
+use fields::change;
 use mlfence::facts::exposure::{Exposure, Flow, PortRange, Protocols, Term, Verdict};
 use mlfence::inventory::field::{Absent, FLOW_ALL, Field};
 use mlfence::inventory::security::Direction;
-use mlfence::inventory::{Inventory, Record, ResourceId, Snapshot};
-use serde_json::{Map, Value, json};
+use mlfence::inventory::{Inventory, ResourceId, Snapshot};
+use serde_json::{Value, json};
 
 /// An estate that holds every field, and whose answers hang on each.
 fn rich() -> Snapshot {
@@ -166,42 +169,6 @@ fn answers(snapshot: &Snapshot) -> BTreeMap<String, Verdict> {
     answers
 }
 
-/// Changes the last key of the field's path wherever a record has it.
-fn changed(
-    snapshot: &Snapshot,
-    field: &Field,
-    change: &dyn Fn(&mut Map<String, Value>, &str),
-) -> (Snapshot, usize) {
-    fn walk(value: &mut Value, path: &str, change: &dyn Fn(&mut Map<String, Value>, &str)) -> usize {
-        let Some(object) = value.as_object_mut() else { return 0 };
-        let Some((head, rest)) = path.split_once('.') else {
-            let there = object.get(path).is_some_and(|value| !value.is_null());
-            if there {
-                change(object, path);
-            }
-            return there.into();
-        };
-        match head.strip_suffix("[]") {
-            Some(list) => {
-                let items = object.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-                items.map(|item| walk(item, rest, change)).sum()
-            }
-            None => object.get_mut(head).map_or(0, |inner| walk(inner, rest, change)),
-        }
-    }
-    let mut after = snapshot.clone();
-    after.records.clear();
-    let mut times = 0;
-    for record in snapshot.records.values() {
-        let mut body = Value::Object(record.body().clone());
-        if record.kind() == Some(field.kind) {
-            times += walk(&mut body, field.path, change);
-        }
-        after.add(Record::from_body(body).expect("still a record"));
-    }
-    (after, times)
-}
-
 /// How many answers became unknown; panics if one became another.
 fn lost(field: &Field, how: &str, before: &BTreeMap<String, Verdict>, after: &Snapshot) -> usize {
     let mut lost = 0;
@@ -231,9 +198,9 @@ fn a_field_that_is_not_told_only_makes_answers_unknown() {
     let before = answers(&snapshot);
     let mut unnoticed = Vec::new();
     for field in FLOW_ALL {
-        let (removed, times) = changed(&snapshot, field, &|object, key| drop(object.remove(key)));
+        let (removed, times) = change(&snapshot, field, &|object, key| drop(object.remove(key)));
         let (nulled, _) =
-            changed(&snapshot, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
+            change(&snapshot, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
         assert_eq!(answers(&removed), answers(&nulled), "{}: null is not the same as missing", field.path);
         let lost = match field.absent {
             Absent::Nothing => 1,
@@ -255,7 +222,7 @@ fn an_emptied_field_is_none_only_where_the_table_says_so() {
     let snapshot = rich();
     let before = answers(&snapshot);
     for field in FLOW_ALL.iter().filter(|field| field.empty != Absent::Nothing) {
-        let (emptied, _) = changed(&snapshot, field, &|object, key| {
+        let (emptied, _) = change(&snapshot, field, &|object, key| {
             let empty = if object[key].is_array() { json!([]) } else { json!("") };
             object.insert(key.to_owned(), empty);
         });
@@ -277,7 +244,7 @@ fn a_field_of_the_wrong_type_only_makes_answers_unknown() {
                 continue;
             }
             let (broken, _) =
-                changed(&snapshot, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
+                change(&snapshot, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
             lost(field, &wrong.to_string(), &before, &broken);
         }
     }
