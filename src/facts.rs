@@ -11,6 +11,7 @@ pub mod exposure;
 mod hosting;
 mod ranges;
 mod subjects;
+mod unknown;
 
 pub use document::{Document, Fact, Search, SubjectKind};
 pub use subjects::{Hidden, Subjects, derive};

@@ -52,7 +52,7 @@ fn ask(estate: &Estate) -> Answer {
 /// The estate with a field changed, and how often there was something to change.
 fn change(estate: &Estate, field: &Field, how: fields::Change<'_>) -> (Estate, usize) {
     let (snapshot, times) = fields::change(&estate.snapshot, field, how);
-    (Estate { snapshot, ..estate.clone() }, times)
+    (Estate { snapshot }, times)
 }
 
 fn rights() -> impl Iterator<Item = &'static &'static Field> {

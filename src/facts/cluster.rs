@@ -8,9 +8,10 @@ use crate::inventory::network::Subnet as SubnetNode;
 use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
 
-use super::document::{AllUnknown, Cluster, Delegation, Fact, RangeUse, Search, Subnet, VnetRef};
+use super::document::{Cluster, Delegation, Fact, RangeUse, Search, Subnet, VnetRef};
 use super::endpoints::settled;
 use super::ranges::{self, Ranges};
+use super::unknown::AllUnknown;
 
 /// The facts of the cluster behind `target`; `computes` are its attachments.
 pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes: &[&Compute]) -> Cluster {
