@@ -223,7 +223,9 @@ fn evaluate(
     documents: &[Document],
     inventory: &Inventory,
 ) -> Vec<PolicyResult> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(4);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(4);
+    // Few documents are judged sooner than threads are started, and each thread keeps memory of its own.
+    let workers = cores.min(documents.len() / 64 + 1);
     let share = documents.len().div_ceil(workers).max(1);
     thread::scope(|scope| {
         let work = |documents: &[Document]| {

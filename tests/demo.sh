@@ -44,7 +44,7 @@ done
 cat <<TEXT
 
 The daemon sweeps the simulated Azure every 30 seconds.
-  open       http://$listen/          what the last sweep found
+  open       http://$listen/          the last sweep in a line
              http://$listen/metrics   for Prometheus
   simulator  $ARM_ENDPOINT/_armsim/stats
   by hand    export IDENTITY_ENDPOINT=$IDENTITY_ENDPOINT IDENTITY_HEADER=$IDENTITY_HEADER
