@@ -262,3 +262,26 @@ fn a_gap_exactly_at_a_record_counts() {
         assert!(statuses(&report, policy).iter().all(|status| *status == Status::Unknown), "{policy}");
     }
 }
+
+/// A subject whose ids name no subscription: what its policies require was asked nowhere, and so found complete.
+#[test]
+fn a_subject_without_subscription_requires_its_kinds_everywhere() {
+    let mut estate = armsim::company::healthy();
+    let strip = |value: &mut Value| {
+        if let Some(text) = value.as_str() {
+            let rest: Vec<&str> = text.splitn(4, '/').collect();
+            *value = json!(format!("/{}", rest.last().expect("an id")));
+        }
+    };
+    estate.records.iter_mut().for_each(|record| strip(&mut record["id"]));
+    of_type(&mut estate, COMPUTE).for_each(|record| strip(&mut record["properties"]["resourceId"]));
+    let guid = estate.header.subscriptions[0].id.clone();
+    estate.gaps.push(json!({"source": "aks_clusters", "scope": format!("/subscriptions/{guid}"), "reason": "denied", "detail": ""}));
+    let report = report(&estate);
+    assert!(!statuses(&report, "AKS-002").is_empty());
+    assert!(
+        statuses(&report, "AKS-002").iter().all(|status| *status == Status::Unknown),
+        "{:?}",
+        statuses(&report, "AKS-002")
+    );
+}

@@ -166,7 +166,7 @@ pub struct Subject {
     pub name: String,
     /// The workspace that it belongs to; none for a cluster that several workspaces share.
     pub workspace: Option<ResourceId>,
-    /// The guids of the subscriptions that it touches.
+    /// The guids of the subscriptions that it touches; none where one of its ids does not tell.
     pub subscriptions: Vec<String>,
 }
 

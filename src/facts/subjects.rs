@@ -261,14 +261,15 @@ pub(super) fn subject(
     workspace: Option<ResourceId>,
     touched: &[ResourceId],
 ) -> Subject {
-    let subscriptions: BTreeSet<String> =
-        touched.iter().filter_map(|id| id.subscription().map(str::to_owned)).collect();
+    // One id without a subscription, and nobody can tell how far the subject reaches.
+    let subscriptions: Option<BTreeSet<String>> =
+        touched.iter().map(|id| id.subscription().map(str::to_owned)).collect();
     Subject {
         kind,
         id: id.clone(),
         name: id.name().to_owned(),
         workspace,
-        subscriptions: subscriptions.into_iter().collect(),
+        subscriptions: subscriptions.into_iter().flatten().collect(),
     }
 }
 

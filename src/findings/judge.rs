@@ -156,7 +156,7 @@ pub fn judge(
     };
     result.notes = said.notes;
     let missing = missing(policy, document, coverage);
-    result.complete = said.undecided.is_empty() && missing.is_empty();
+    result.complete = said.undecided.is_empty() && missing.is_empty() && document.unsettled.is_empty();
     if said.applies == Some(true) && !said.violations.is_empty() {
         result.status = Status::Fail;
         result.violations = said
@@ -245,6 +245,8 @@ fn required_scopes(kind: Kind, document: &Document) -> Vec<ResourceId> {
         Some(workspace) if kind.of_workspace() && document.subject.kind != SubjectKind::AksCluster => {
             vec![workspace.clone()]
         }
+        // A subject that names no subscription may reach anywhere; "none" here would be vacuous.
+        _ if document.subject.subscriptions.is_empty() => vec![ResourceId::root()],
         _ => document.subject.subscriptions.iter().map(|id| ResourceId::subscription_scope(id)).collect(),
     }
 }

@@ -143,8 +143,8 @@ fn gone(subject: &Subject, sweep: &Sweep<'_>) -> bool {
     let swept = |id: &ResourceId| id.subscription().is_some_and(|guid| sweep.subscriptions.contains(guid));
     let swept = swept(&subject.id) && subject.workspace.as_ref().is_none_or(swept);
     let hidden = sweep.hidden.iter().filter(|hidden| hidden.kind == subject.kind).any(|hidden| {
-        // A cluster is brought to light by any workspace that uses it, wherever that is.
-        subject.kind == SubjectKind::AksCluster
+        // A cluster or a subnet is brought to light by any workspace that uses it, wherever that is.
+        matches!(subject.kind, SubjectKind::AksCluster | SubjectKind::Subnet)
             || hidden.scope.contains(&subject.id)
             || subject.workspace.as_ref().is_some_and(|workspace| hidden.scope.contains(workspace))
             // A gap inside the subject's subscription may hide what linked it to its workspace.

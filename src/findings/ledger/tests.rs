@@ -105,6 +105,19 @@ fn a_subject_that_is_gone_resolves_only_where_nothing_hides_it() {
     assert_eq!(resolutions(&changes), [Resolution::ResourceDeleted], "hidden elsewhere");
 }
 
+/// A subnet in a shared VNet is known by clusters of other subscriptions; a gap there may hide who uses it.
+#[test]
+fn a_subnet_is_not_gone_while_a_gap_anywhere_may_hide_its_users() {
+    let mut finding = result("c", Status::Fail, &["k"], true);
+    finding.subject.kind = SubjectKind::Subnet;
+    finding.subject.workspace = None;
+    let (ledger, _) = advance(&Ledger::default(), &[finding], &[], 1);
+    let hidden = Hidden { kind: SubjectKind::Subnet, ..hidden_at("/subscriptions/t") };
+    let (next, changes) = advance(&ledger, &[], &[hidden], 2);
+    assert_eq!((next.open.len(), changes), (1, Changes::default()));
+    assert_eq!(resolutions(&advance(&ledger, &[], &[], 2).1), [Resolution::ResourceDeleted]);
+}
+
 #[test]
 fn a_subscription_that_was_not_swept_resolves_nothing() {
     let policies = BTreeSet::from(["AKS-001".to_owned()]);
