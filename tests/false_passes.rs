@@ -285,3 +285,20 @@ fn a_subject_without_subscription_requires_its_kinds_everywhere() {
         statuses(&report, "AKS-002")
     );
 }
+
+/// A web service whose network profile nobody could read lives in a subnet all the same.
+#[test]
+fn a_service_that_is_placed_nowhere_hides_its_subnet_visibly() {
+    let mut estate = armsim::company::healthy();
+    let judged = |report: &Report| report.results.iter().filter(|result| result.policy == "PRE-001").count();
+    let before = judged(&report(&estate));
+    of_type(&mut estate, GROUP).for_each(|record| {
+        record["properties"]["subnetIds"] = json!([]);
+        record["properties"]["networkProfile"] =
+            json!({"id": "/subscriptions/00000000-0000-0000-0000-0000000000ff/resourceGroups/g/providers/Microsoft.Network/networkProfiles/p"});
+    });
+    let after = report(&estate);
+    assert_eq!(judged(&after), before, "the subnet vanished");
+    let hidden = after.results.iter().find(|result| result.policy == "PRE-001" && result.subject.hidden);
+    assert_eq!(hidden.map(|result| result.status), Some(Status::Unknown));
+}

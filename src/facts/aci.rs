@@ -21,6 +21,13 @@ pub(super) struct Found<'a> {
     pub(super) deleting: bool,
 }
 
+impl Found<'_> {
+    /// The id of the service, else of its container group.
+    pub(super) fn id(&self) -> Option<&ResourceId> {
+        self.service.map(|service| &service.id).or(self.group.as_ref().ok().map(|group| &group.id))
+    }
+}
+
 /// Every web service on container instances that the inventory shows or hints at.
 pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
     let mut found = Vec::new();
@@ -306,7 +313,7 @@ fn is_named(id: &ResourceId, vnet: &str, subnet: &str) -> bool {
 }
 
 /// The subnets that the service lives in.
-fn subnets(inventory: &Inventory, found: &Found<'_>) -> Known<Vec<ResourceId>> {
+pub(super) fn subnets(inventory: &Inventory, found: &Found<'_>) -> Known<Vec<ResourceId>> {
     match (&found.group, found.service) {
         (Ok(group), _) => placement(inventory, group),
         // Without its group, a record that tells a public address and asks for no VNet places the service outside.
@@ -377,11 +384,6 @@ fn rule_for_vnet(inventory: &Inventory, registry: &RegistryNode, vnet: &Resource
             ),
         )),
     }
-}
-
-/// The subnets that the service is known to live in.
-pub(super) fn known_subnets(inventory: &Inventory, found: &Found<'_>) -> Vec<ResourceId> {
-    subnets(inventory, found).unwrap_or_default()
 }
 
 /// The states on which a pass would rest.

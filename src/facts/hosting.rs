@@ -61,7 +61,16 @@ impl Hosting {
             }
         }
         for found in services {
-            for subnet in aci::known_subnets(inventory, found) {
+            let subnets = match aci::subnets(inventory, found) {
+                Ok(subnets) => subnets,
+                // What is on its way out needs no subnet any more.
+                Err(_) if found.deleting => continue,
+                Err(reason) => {
+                    hosting.hidden.extend(found.id().map(|id| (id.clone(), reason)));
+                    continue;
+                }
+            };
+            for subnet in subnets {
                 let place = hosting.subnets.entry(subnet).or_default();
                 place.by.extend(found.group.as_ref().ok().map(|group| group.id.clone()));
                 place.workspaces.extend(found.workspace.clone());

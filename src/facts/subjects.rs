@@ -229,7 +229,7 @@ fn aci_service(
     found: &aci::Found<'_>,
 ) -> Option<Document> {
     let group = found.group.as_ref().ok().map(|group| &group.id);
-    let id = found.service.map(|service| &service.id).or(group)?;
+    let id = found.id()?;
     let workspace = match &found.workspace {
         Some(id) => inventory.workspace(id),
         None => Err(aci::no_workspace(found)),
