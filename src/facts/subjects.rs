@@ -370,14 +370,7 @@ fn path(inventory: &Inventory, workspace: &Known<&WorkspaceNode>, vnet: &Resourc
 /// Which kinds of subject a kind of record brings to light.
 fn brought_by(kind: Kind) -> &'static [SubjectKind] {
     match kind {
-        Kind::Workspaces => &[
-            SubjectKind::Workspace,
-            SubjectKind::AksCompute,
-            SubjectKind::AksCluster,
-            SubjectKind::AciService,
-            SubjectKind::Subnet,
-            SubjectKind::OnlineEndpoint,
-        ],
+        Kind::Workspaces => &SubjectKind::ALL,
         Kind::Computes => &[SubjectKind::AksCompute, SubjectKind::AksCluster, SubjectKind::Subnet],
         Kind::Services | Kind::ContainerGroups => &[SubjectKind::AciService, SubjectKind::Subnet],
         Kind::AksClusters => &[SubjectKind::Subnet],
