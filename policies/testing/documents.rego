@@ -111,7 +111,60 @@ found(items) := {"found": items, "none": {"value": false}}
 # A search that found nothing in what could be read.
 hidden := {"found": [], "none": unknown("denied")}
 
-workspace := object.union(_document("workspace", workspace_id, "ws"), {"workspace": _workspace})
+workspace := object.union(_document("workspace", workspace_id, "ws"), {
+	"workspace": _workspace,
+	"deployers": {
+		"declared": {"value": [deployer_id]},
+		"subnets": found([_nodes.id]),
+		"complete": {"value": true},
+		"vnet_rights": [deployer_right(home.id, home.name, held)],
+		"subnet_rights": [deployer_right(_nodes.id, _nodes.name, held)],
+	},
+})
+
+deployer_id := "22222222-2222-2222-2222-222222222222"
+
+# The declared deployer at a VNet or subnet.
+deployer_right(id, name, right) := {"principal": deployer_id, "id": id, "name": name, "join": right}
+
+_authorization := "/providers/microsoft.authorization/roleassignments/33333333-3333-3333-3333-333333333333"
+
+# A grant of Network Contributor at a scope.
+grant(scope) := {
+	"assignment": concat("", [scope, _authorization]),
+	"role": "4d97b98b-1d4f-4787-a291-c67834d212e7",
+	"role_name": "Network Contributor",
+	"scope": scope,
+	"inherited": false,
+	"via": null,
+}
+
+# A right that is held, by a grant on the home VNet's resource group.
+held := {
+	"held": {"value": true},
+	"given_by": [grant(_ml_group)],
+	"denied_by": [],
+	"misses": [],
+	"notes": [],
+}
+
+# A right that is not held; these grants came near.
+not_held(misses) := {
+	"held": {"value": false},
+	"given_by": [],
+	"denied_by": [],
+	"misses": misses,
+	"notes": [],
+}
+
+# A right of which it is not known whether it is held.
+open_right(code) := {
+	"held": unknown(code),
+	"given_by": [],
+	"denied_by": [],
+	"misses": [],
+	"notes": [],
+}
 
 # The cluster, attached to the workspace as `Kubernetes` compute.
 aks_compute := object.union(_document("aks_compute", concat("", [workspace_id, "/computes/aks"]), "aks"), {
@@ -131,19 +184,172 @@ aks_compute := object.union(_document("aks_compute", concat("", [workspace_id, "
 		}]},
 	},
 	"cluster": _cluster,
+	"router": {
+		"private_demanded": {"value": true},
+		"declared": {"value": "internal_load_balancer"},
+		"declared_subnet": {"value": null},
+		"addresses": {"value": ["10.0.0.100"]},
+		"ports": {"value": [443]},
+		"frontends": {"value": [internal_frontend]},
+		"private": {"value": true},
+		"balancer_subnets": {"value": [balancer_subnet]},
+	},
+	"flows": flows,
 })
+
+_node_group := concat("", [_subscription, "/resourcegroups/mc_rg-ml_aks_eastus2"])
+
+# The frontend of the cluster's internal load balancer, which serves scoring.
+internal_frontend := {
+	"load_balancer": concat("", [_node_group, "/providers/microsoft.network/loadbalancers/kubernetes-internal"]),
+	"name": "a1234",
+	"public": false,
+	"address": {"value": "10.0.0.100"},
+	"subnet": _nodes.id,
+	"ports": [80, 443],
+	"floating_ip": {"value": true},
+}
+
+# A frontend of its public load balancer that serves scoring.
+public_frontend := {
+	"load_balancer": concat("", [_node_group, "/providers/microsoft.network/loadbalancers/kubernetes"]),
+	"name": "a1234",
+	"public": true,
+	"address": {"value": "20.0.0.100"},
+	"subnet": null,
+	"ports": [80, 443],
+	"floating_ip": {"value": true},
+}
+
+# The subnet that the internal load balancer takes its address from.
+balancer_subnet := {
+	"subnet": _nodes,
+	"exists": {"value": true},
+	"in_cluster_vnet": {"value": true},
+	"address": {"value": "10.0.0.100"},
+	"address_fits": {"value": true},
+	"address_in_service_cidr": {"value": false},
+	"free_addresses": {"value": 200},
+}
+
+node_group_nsg := concat("", [_node_group, "/providers/microsoft.network/networksecuritygroups/aks-agentpool-nsg"])
+
+# The answer to a question about flows: `allow`, `deny` or `partial`, by this rule of the subnet's group.
+flow(verdict, rule) := {
+	"verdict": {"value": verdict},
+	"decided_by": [concat(":", ["subnet", rule])],
+	"security_groups": [nsg_id],
+	"by_any_to_any": false,
+	"arrives": _packet(verdict, {"allow", "partial"}),
+	"stopped": _packet(verdict, {"deny", "partial"}),
+}
+
+_packet(verdict, verdicts) := "tcp 10.0.0.4:1024 → 20.0.0.1:443" if verdict in verdicts
+
+_packet(verdict, verdicts) := null if not verdict in verdicts
+
+# A question about flows that could not be answered.
+open_flow(code) := {
+	"verdict": unknown(code),
+	"decided_by": [],
+	"security_groups": [],
+	"by_any_to_any": false,
+	"arrives": null,
+	"stopped": null,
+}
+
+nsg_id := concat("", [_ml_group, "/providers/microsoft.network/networksecuritygroups/nsg"])
+
+# Every question, allowed by default rules.
+flows := {
+	"scoring_inbound": flow("allow", "allow-scoring"),
+	"default_vnet_outbound": flow("allow", "AllowVnetOutBound"),
+	"default_internet_outbound": flow("allow", "AllowInternetOutBound"),
+	"registry_outbound": flow("allow", "AllowInternetOutBound"),
+	"vnet_https_outbound": flow("allow", "AllowVnetOutBound"),
+	"internet_https_outbound": flow("allow", "AllowInternetOutBound"),
+}
 
 # The cluster by itself.
 aks_cluster := object.union(_document("aks_cluster", cluster_id, "aks"), {
 	"cluster": _cluster,
 	"attachments": [attachment("any")],
-	"demands": {"private_control_plane": {"value": false}},
+	"demands": {
+		"private_control_plane": {"value": false},
+		"role_on_resource_group": {"value": true},
+	},
+	"egress": {
+		"type": {"value": "loadbalancer"},
+		"appliance_trusted": unknown("undeclared"),
+		"subnets": {"value": [subnet_egress]},
+	},
+	"access": {
+		"principals": {"value": [principal_id]},
+		"subnets": {"value": [subnet_rights(_nodes, held, held, held)]},
+		"groups": {"value": [group_rights(held)]},
+	},
+	"scoring": {
+		"balanced": {"value": true},
+		"records": found([scoring_record]),
+		"complete": {"value": true},
+		"addresses": ["10.0.0.100"],
+	},
 })
+
+principal_id := "44444444-4444-4444-4444-444444444444"
+
+# The rights of the cluster's identity on a subnet.
+subnet_rights(subnet, join, read, write) := {
+	"principal": principal_id,
+	"id": subnet.id,
+	"name": subnet.name,
+	"vnet": subnet.vnet,
+	"join": join,
+	"read": read,
+	"write_role_assignments": write,
+}
+
+# The subnet of the nodes.
+node_subnet := _nodes
+
+# The rights of the cluster's identity on the VNet's resource group.
+group_rights(right) := {
+	"principal": principal_id,
+	"id": _ml_group,
+	"name": "rg-ml",
+	"network_contributor": right,
+}
+
+# How the nodes reach the internet: freely.
+subnet_egress := {
+	"id": _nodes.id,
+	"name": _nodes.name,
+	"nat_gateway": {"value": null},
+	"route_table": {"value": null},
+	"default_route": {"value": null},
+	"diversions": nothing_found,
+	"learns_routes": {"value": false},
+	"https": flow("allow", "AllowInternetOutBound"),
+}
+
+# A deployment on the cluster.
+scoring_record := {
+	"id": concat("", [workspace_id, "/services/score"]),
+	"name": "score",
+	"workspace": workspace_id,
+	"address": {"value": "10.0.0.100"},
+	"served_here": {"value": true},
+	"served_by": [],
+	"repeated_by": [],
+}
 
 # The cluster, used by a workspace that demands a private control plane.
 demanding_cluster := object.union(aks_cluster, {
 	"attachments": [attachment("private")],
-	"demands": {"private_control_plane": {"value": true}},
+	"demands": {
+		"private_control_plane": {"value": true},
+		"role_on_resource_group": {"value": true},
+	},
 })
 
 # An attachment whose workspace demands this of its control plane.
@@ -185,12 +391,29 @@ aci_network := {
 }
 
 # A subnet of the home VNet, in which the cluster has its nodes.
-hosting_subnet := object.union(_document("subnet", _nodes.id, _nodes.name), {"subnet": {
-	"subnet": _nodes,
-	"exists": {"value": true},
-	"hosts_inference": {"value": true},
-	"used_by": [cluster_id],
-}})
+hosting_subnet := object.union(_document("subnet", _nodes.id, _nodes.name), {
+	"subnet": {
+		"subnet": _nodes,
+		"exists": {"value": true},
+		"hosts_inference": {"value": true},
+		"used_by": [cluster_id],
+		"guarded": {"value": true},
+		"security_groups": {"value": [node_group_nsg, nsg_id]},
+		"registries": {"value": [registry_reach]},
+	},
+	"flows": flows,
+})
+
+# The workspace's registry, reached by its address and by a private endpoint.
+registry_reach := {
+	"registry": concat("", [_ml_group, "/providers/microsoft.containerregistry/registries/acr"]),
+	"name": "acr",
+	"workspaces": [workspace_id],
+	"region": {"value": "eastus2"},
+	"geo_replicated": {"value": false},
+	"by_address": flow("allow", "AllowInternetOutBound"),
+	"endpoint_in_reach": {"value": true},
+}
 
 # The document with fields of its parts replaced: `{"cluster": {"private": …}}` replaces that one fact.
 changed(document, changes) := object.union(

@@ -4,9 +4,18 @@
 //! otherwise. A search for something bad is a [`Search`]: what was found, and whether it is *proven* that
 //! there is nothing (more).
 
+mod access;
+mod flow;
+mod scoring;
+
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::access::{ClusterAccess, DeployerRight, Deployers, GroupRights, Right, SubnetRights};
+pub use self::flow::{Egress, FlowAnswer, RegistryReach, Route, SubnetEgress};
+pub use self::scoring::{BalancerSubnet, Frontend, Router, RouterKind, Scoring, ScoringRecord};
 use crate::expectations::Expectations;
 use crate::inventory::{Known, Reason, ResourceId};
 
@@ -146,6 +155,25 @@ pub struct Document {
     /// What the workspaces that use the cluster demand of it. Subject: `aks_cluster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demands: Option<Demands>,
+    /// The declared deployers' rights. Subject: `workspace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployers: Option<Deployers>,
+    /// The scoring router. Subject: `aks_compute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<Router>,
+    /// The way out of the cluster's nodes. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Egress>,
+    /// The rights of the cluster's control plane. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<ClusterAccess>,
+    /// Where deployments on the cluster are scored. Subject: `aks_cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<Scoring>,
+    /// Answers to the questions of `policies/flows.yaml`, by their names. A question with a placeholder that says
+    /// nothing for the subject is unknown. Subjects: `aks_compute` (asked at its nodes), `subnet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flows: Option<BTreeMap<String, FlowAnswer>>,
     /// The web service. Subject: `aci_service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<AciService>,
@@ -269,6 +297,9 @@ pub struct Attachment {
 pub struct Demands {
     /// Whether one of them demands a private control plane; unknown where one that does may use it unseen.
     pub private_control_plane: Fact<bool>,
+    /// Whether one of them demands the cluster identity's role on the VNet's resource group, as the source article does:
+    /// all that did not declare `role_scope: least_privilege`.
+    pub role_on_resource_group: Fact<bool>,
 }
 
 /// An AKS cluster.
@@ -433,6 +464,12 @@ pub struct HostingSubnet {
     pub exists: Fact<bool>,
     /// The clusters and container groups that live in it.
     pub used_by: Vec<ResourceId>,
+    /// Whether a network security group is on the way: the subnet's own, or one of the nodes' interfaces.
+    pub guarded: Fact<bool>,
+    /// These groups.
+    pub security_groups: Fact<Vec<ResourceId>>,
+    /// The container registries of the workspaces that live in it.
+    pub registries: Fact<Vec<RegistryReach>>,
 }
 
 /// What proves that a container group belongs to a workspace.

@@ -7,7 +7,7 @@ use crate::inventory::machine_learning::Compute;
 use crate::inventory::state::State;
 use crate::inventory::{Inventory, Known, Reason, ResourceId};
 
-use super::document::{Document, HostingSubnet, SubjectKind};
+use super::document::{Document, Fact, HostingSubnet, SubjectKind};
 use super::subjects::{document as blank, subject};
 use super::{aci, cluster};
 
@@ -107,6 +107,9 @@ pub(super) fn document(
             hosts_inference: hosts.into(),
             exists: inventory.has_subnet(id).into(),
             used_by: place.by.iter().cloned().collect(),
+            guarded: Fact::of(true),
+            security_groups: Fact::of(Vec::new()),
+            registries: Fact::of(Vec::new()),
         }),
         ..blank(&[], expectations)
     })

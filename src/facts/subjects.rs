@@ -196,6 +196,7 @@ fn aks_cluster(
         ),
         demands: Some(Demands {
             private_control_plane: private_control_plane(inventory, declarations, attached).into(),
+            role_on_resource_group: Fact::of(true),
         }),
         ..document(&states, declarations.default.clone())
     }
@@ -290,6 +291,12 @@ pub(super) fn document(states: &[(&Known<State>, &ResourceId)], expectations: Ex
         service: None,
         subnet: None,
         demands: None,
+        deployers: None,
+        router: None,
+        egress: None,
+        access: None,
+        scoring: None,
+        flows: None,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Documents of which nothing is known: the forms on which no policy may say `compliant`, nor `applies := false`.
 
+use std::collections::BTreeMap;
+
 use crate::expectations::Expectations;
 use crate::inventory::{Reason, ResourceId};
 
 use super::document::{
-    AciService, Cluster, Compute, Demands, Document, Fact, HostingSubnet, SCHEMA, Search, Subject,
-    SubjectKind, Subnet, VnetRef, Workspace,
+    AciService, Cluster, ClusterAccess, Compute, Demands, Deployers, Document, Egress, Fact, FlowAnswer,
+    HostingSubnet, Right, Router, SCHEMA, Scoring, Search, Subject, SubjectKind, Subnet, VnetRef, Workspace,
 };
+use super::exposure::{FlowQuestions, SHIPPED_FLOWS};
 
 /// A document's part when nothing is known of it: the form on which no policy may say `compliant`, nor
 /// `applies := false`.
@@ -54,6 +57,95 @@ impl AllUnknown for Cluster {
     }
 }
 
+impl AllUnknown for Egress {
+    fn all_unknown(reason: &Reason) -> Self {
+        Egress {
+            r#type: Fact::all_unknown(reason),
+            appliance_trusted: Fact::all_unknown(reason),
+            subnets: Fact::all_unknown(reason),
+        }
+    }
+}
+
+impl AllUnknown for ClusterAccess {
+    fn all_unknown(reason: &Reason) -> Self {
+        ClusterAccess {
+            principals: Fact::all_unknown(reason),
+            subnets: Fact::all_unknown(reason),
+            groups: Fact::all_unknown(reason),
+        }
+    }
+}
+
+impl AllUnknown for Router {
+    fn all_unknown(reason: &Reason) -> Self {
+        Router {
+            private_demanded: Fact::all_unknown(reason),
+            declared: Fact::all_unknown(reason),
+            declared_subnet: Fact::all_unknown(reason),
+            addresses: Fact::all_unknown(reason),
+            ports: Fact::all_unknown(reason),
+            frontends: Fact::all_unknown(reason),
+            private: Fact::all_unknown(reason),
+            balancer_subnets: Fact::all_unknown(reason),
+        }
+    }
+}
+
+impl AllUnknown for Scoring {
+    fn all_unknown(reason: &Reason) -> Self {
+        Scoring {
+            balanced: Fact::all_unknown(reason),
+            records: Search::all_unknown(reason),
+            complete: Fact::all_unknown(reason),
+            addresses: Vec::new(),
+        }
+    }
+}
+
+impl AllUnknown for Deployers {
+    fn all_unknown(reason: &Reason) -> Self {
+        Deployers {
+            declared: Fact::all_unknown(reason),
+            subnets: Search::all_unknown(reason),
+            complete: Fact::all_unknown(reason),
+            vnet_rights: Vec::new(),
+            subnet_rights: Vec::new(),
+        }
+    }
+}
+
+impl AllUnknown for FlowAnswer {
+    fn all_unknown(reason: &Reason) -> Self {
+        FlowAnswer {
+            verdict: Fact::all_unknown(reason),
+            decided_by: Vec::new(),
+            security_groups: Vec::new(),
+            by_any_to_any: false,
+            arrives: None,
+            stopped: None,
+        }
+    }
+}
+
+impl AllUnknown for Right {
+    fn all_unknown(reason: &Reason) -> Self {
+        Right {
+            held: Fact::all_unknown(reason),
+            given_by: Vec::new(),
+            denied_by: Vec::new(),
+            misses: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Every shipped question, unanswered.
+fn unanswered(reason: &Reason) -> BTreeMap<String, FlowAnswer> {
+    let questions = FlowQuestions::read(SHIPPED_FLOWS).unwrap_or_default();
+    questions.iter().map(|question| (question.name.clone(), FlowAnswer::all_unknown(reason))).collect()
+}
+
 impl Document {
     /// A document of `kind` in which every fact is unknown.
     pub fn all_unknown(kind: SubjectKind, reason: &Reason) -> Self {
@@ -97,8 +189,16 @@ impl Document {
             }),
             cluster: of_cluster.then(|| Cluster::all_unknown(reason)),
             attachments: (kind == SubjectKind::AksCluster).then(Vec::new),
-            demands: (kind == SubjectKind::AksCluster)
-                .then(|| Demands { private_control_plane: Fact::all_unknown(reason) }),
+            demands: (kind == SubjectKind::AksCluster).then(|| Demands {
+                private_control_plane: Fact::all_unknown(reason),
+                role_on_resource_group: Fact::all_unknown(reason),
+            }),
+            deployers: (kind == SubjectKind::Workspace).then(|| Deployers::all_unknown(reason)),
+            router: (kind == SubjectKind::AksCompute).then(|| Router::all_unknown(reason)),
+            egress: (kind == SubjectKind::AksCluster).then(|| Egress::all_unknown(reason)),
+            access: (kind == SubjectKind::AksCluster).then(|| ClusterAccess::all_unknown(reason)),
+            scoring: (kind == SubjectKind::AksCluster).then(|| Scoring::all_unknown(reason)),
+            flows: matches!(kind, SubjectKind::AksCompute | SubjectKind::Subnet).then(|| unanswered(reason)),
             service: (kind == SubjectKind::AciService).then(|| AciService {
                 name: "unknown".to_owned(),
                 container_group: None,
@@ -128,6 +228,9 @@ impl Document {
                     hosts_inference: Fact::all_unknown(reason),
                     exists: Fact::all_unknown(reason),
                     used_by: Vec::new(),
+                    guarded: Fact::all_unknown(reason),
+                    security_groups: Fact::all_unknown(reason),
+                    registries: Fact::all_unknown(reason),
                 }
             }),
         }
