@@ -5,11 +5,19 @@
 pub mod access;
 mod aci;
 mod cluster;
+mod declared;
 pub mod document;
+mod egress;
 mod endpoints;
+mod engines;
 pub mod exposure;
+mod frontends;
 mod hosting;
 mod ranges;
+mod reach;
+mod rights;
+mod router;
+mod scoring;
 mod subjects;
 mod unknown;
 

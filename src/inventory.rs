@@ -4,8 +4,10 @@
 //! the graph is `facts`'.
 
 pub mod authorization;
+pub mod balancers;
 pub mod containers;
 pub mod coverage;
+pub mod extensions;
 pub mod field;
 pub mod graph;
 pub mod id;

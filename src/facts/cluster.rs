@@ -123,11 +123,16 @@ fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
 }
 
 fn node_subnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<Vec<Subnet>> {
+    node_subnet_ids(cluster)?.iter().map(|id| subnet(inventory, id)).collect()
+}
+
+/// The distinct subnets of a cluster's node pools; none where AKS made the VNet.
+pub(super) fn node_subnet_ids(cluster: &kubernetes::Cluster) -> Known<BTreeSet<ResourceId>> {
     let mut ids = BTreeSet::new();
     for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
         ids.extend(pool.node_subnet.clone()?);
     }
-    ids.iter().map(|id| subnet(inventory, id)).collect()
+    Ok(ids)
 }
 
 /// The facts of a subnet that something refers to.
@@ -173,7 +178,7 @@ struct Told<T> {
 }
 
 /// The service ranges: the cluster's word wins over what Azure Machine Learning recorded.
-fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Ranges {
+pub(super) fn service_ranges(cluster: &kubernetes::Cluster, computes: &[&Compute]) -> Ranges {
     let told = first_told(cluster.service_cidrs.clone(), computes, |compute| &compute.service_cidrs);
     let mut ranges = Ranges::default();
     ranges.add(RangeUse::ServiceCidr, None, told.value);

@@ -51,6 +51,14 @@ impl<T> Fact<T> {
             Fact::Unknown { .. } => None,
         }
     }
+
+    /// The reason why it is not known, if it is not.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Fact::Known { .. } => None,
+            Fact::Unknown { unknown } => Some(unknown),
+        }
+    }
 }
 
 impl<T> From<Known<T>> for Fact<T> {

@@ -46,6 +46,7 @@ pub use self::question::{FlowQuestion, FlowQuestions, Parameters, SHIPPED_FLOWS}
 pub use self::shadow::{Hidden, Reachable, Shadow};
 pub use self::tags::Tags;
 pub use self::term::{NoPorts, NoTerm, PortRange, Term};
+pub use self::vnet::LEARNS_ROUTES;
 
 /// What flows are judged on: the graph, with its tags and group members looked up once.
 pub struct Exposure<'a> {

@@ -7,9 +7,11 @@ use crate::inventory::machine_learning::Compute;
 use crate::inventory::state::State;
 use crate::inventory::{Inventory, Known, Reason, ResourceId};
 
-use super::document::{Document, Fact, HostingSubnet, SubjectKind};
+use super::declared::Declared;
+use super::document::{Document, HostingSubnet, SubjectKind};
+use super::engines::Engines;
 use super::subjects::{document as blank, subject};
-use super::{aci, cluster};
+use super::{aci, cluster, reach};
 
 /// The subnets that host inference, and where more of them may be hidden.
 #[derive(Default)]
@@ -86,11 +88,16 @@ impl Hosting {
 
 /// The document of a subnet.
 pub(super) fn document(
-    inventory: &Inventory,
+    engines: &Engines<'_>,
     declarations: &Declarations,
     id: &ResourceId,
     place: &Use,
 ) -> Option<Document> {
+    let inventory = engines.inventory;
+    let declared = Declared::of(declarations, place.workspaces.iter().cloned());
+    let places = reach::places_of_subnet(engines, id, &place.by);
+    let registries = reach::registries(engines, id, &place.workspaces, &places, &declared);
+    let groups = reach::groups_of(&places);
     let sole = (place.workspaces.len() == 1).then(|| place.workspaces.first().cloned()).flatten();
     let mut touched = vec![id.clone()];
     touched.extend(place.by.iter().cloned());
@@ -107,10 +114,11 @@ pub(super) fn document(
             hosts_inference: hosts.into(),
             exists: inventory.has_subnet(id).into(),
             used_by: place.by.iter().cloned().collect(),
-            guarded: Fact::of(true),
-            security_groups: Fact::of(Vec::new()),
-            registries: Fact::of(Vec::new()),
+            guarded: groups.clone().map(|groups| !groups.is_empty()).into(),
+            security_groups: groups.into(),
+            registries: registries.into(),
         }),
+        flows: Some(engines.every(&reach::regions(engines, &place.workspaces), &places, &declared)),
         ..blank(&[], expectations)
     })
 }

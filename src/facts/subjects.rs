@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expectations::{Declarations, Expectations, Openness};
+use crate::expectations::{Declarations, Expectations, Openness, RoleScope};
 use crate::inventory::coverage::{reason, unasked};
 use crate::inventory::machine_learning::{Compute as ComputeNode, ComputeKind, Workspace as WorkspaceNode};
 use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId, kubernetes};
 
+use super::declared::{Declared, demanded, undeclared};
 use super::document::{
-    Attachment, Compute, ComputeType, Demands, Document, EndpointPath, Fact, SCHEMA, Search, Subject,
-    SubjectKind, Workspace,
+    Attachment, ClusterAccess, Compute, ComputeType, Demands, Deployers, Document, Egress, EndpointPath,
+    Fact, SCHEMA, Scoring, Search, Subject, SubjectKind, Workspace,
 };
+use super::engines::Engines;
 use super::hosting::{self, Hosting};
-use super::{aci, cluster, endpoints};
+use super::ranges::Ranges;
+use super::scoring::Balanced;
+use super::unknown::AllUnknown;
+use super::{aci, cluster, egress, endpoints, reach, rights, router};
 
 /// Everybody who is judged.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,8 @@ pub struct Hidden {
 
 /// Derives every subject's facts.
 pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
+    let engines = &Engines::of(inventory);
+    let balanced = Balanced::of(inventory);
     let mut documents = Vec::new();
     let computes: Vec<&ComputeNode> =
         inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect();
@@ -49,12 +56,12 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     for compute in &computes {
         let alone = vec![*compute];
         let shared = compute.target.as_ref().ok().and_then(|target| by_cluster.get(target)).unwrap_or(&alone);
-        documents.push(aks_compute(inventory, declarations, compute, shared));
+        documents.push(aks_compute(engines, declarations, compute, shared));
     }
     for (id, attached) in &by_cluster {
         let deleting = inventory.cluster(id).is_ok_and(|cluster| cluster.state == Ok(State::Deleting));
         if !deleting {
-            documents.push(aks_cluster(inventory, declarations, id, attached));
+            documents.push(aks_cluster(engines, &balanced, declarations, id, attached));
         }
     }
     let services = aci::find(inventory);
@@ -63,10 +70,15 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     }
     let hosting = Hosting::find(inventory, &by_cluster, &services);
     for (id, place) in &hosting.subnets {
-        documents.extend(hosting::document(inventory, declarations, id, place));
+        documents.extend(hosting::document(engines, declarations, id, place));
     }
     let workspaces = inventory.workspaces.values().filter(|workspace| workspace.state != Ok(State::Deleting));
-    documents.extend(workspaces.map(|node| workspace(inventory, declarations, node)));
+    documents.extend(workspaces.map(|node| {
+        let own = declarations.of(&node.id);
+        let deployers =
+            rights::of_deployers(engines, &node.id, own.deployers.as_deref(), &computes, &services);
+        workspace(inventory, own, node, deployers)
+    }));
     documents.sort_by(|a, b| a.subject.cmp(&b.subject));
     Subjects { documents, hidden: hidden(inventory, &computes, &hosting) }
 }
@@ -93,11 +105,12 @@ fn is_aks(inventory: &Inventory, compute: &ComputeNode) -> bool {
 }
 
 fn aks_compute(
-    inventory: &Inventory,
+    engines: &Engines<'_>,
     declarations: &Declarations,
     compute: &ComputeNode,
     shared: &[&ComputeNode],
 ) -> Document {
+    let inventory = engines.inventory;
     let workspace = inventory.workspace(&compute.workspace);
     let node = compute.target.clone().and_then(|id| inventory.cluster(&id));
     let vnets = node.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
@@ -109,9 +122,30 @@ fn aks_compute(
     let mut touched = vec![compute.id.clone()];
     touched.extend(compute.target.clone().ok());
     touched.extend(vnets.unwrap_or_default());
+    let expectations = declarations.of(&compute.workspace);
+    let workspace_facts = workspace_facts(inventory, &compute.workspace, &workspace);
+    let mut service = Ranges::default();
+    match &node {
+        Ok(cluster) => service = cluster::service_ranges(cluster, shared),
+        Err(reason) => service.hide(reason.clone()),
+    }
+    let router::Found { facts: router, serving } =
+        router::facts(inventory, compute, &node, &expectations, &workspace_facts.private_endpoint, &service);
+    let callers = match &expectations.callers {
+        Some(callers) => Ok(callers.iter().map(ToString::to_string).collect()),
+        None => Err(undeclared(
+            "callers",
+            &compute.workspace,
+            "who outside the VNet must reach scoring is not declared",
+        )),
+    };
+    let declared = Declared::of(declarations, [compute.workspace.clone()]);
+    let flows = reach::of_compute(engines, &node, &compute.workspace, &router, &serving, callers, &declared);
     Document {
         subject: subject(SubjectKind::AksCompute, &compute.id, Some(compute.workspace.clone()), &touched),
-        workspace: Some(workspace_facts(inventory, &compute.workspace, &workspace)),
+        workspace: Some(workspace_facts),
+        router: Some(router),
+        flows: Some(flows),
         compute: Some(Compute {
             id: compute.id.clone(),
             name: compute.id.name().to_owned(),
@@ -123,7 +157,7 @@ fn aks_compute(
             endpoint_paths: paths.into(),
         }),
         cluster: Some(cluster::facts(inventory, &compute.target, shared)),
-        ..document(&states, declarations.of(&compute.workspace))
+        ..document(&states, expectations)
     }
 }
 
@@ -143,7 +177,12 @@ fn same_cluster(compute: &ComputeNode, cluster: &kubernetes::Cluster) -> Known<b
     Err(Reason::new(Code::Contradiction, message))
 }
 
-fn workspace(inventory: &Inventory, declarations: &Declarations, node: &WorkspaceNode) -> Document {
+fn workspace(
+    inventory: &Inventory,
+    expectations: Expectations,
+    node: &WorkspaceNode,
+    deployers: Deployers,
+) -> Document {
     let states = [(&node.state, &node.id)];
     Document {
         subject: subject(
@@ -153,7 +192,8 @@ fn workspace(inventory: &Inventory, declarations: &Declarations, node: &Workspac
             std::slice::from_ref(&node.id),
         ),
         workspace: Some(workspace_facts(inventory, &node.id, &Ok(node))),
-        ..document(&states, declarations.of(&node.id))
+        deployers: Some(deployers),
+        ..document(&states, expectations)
     }
 }
 
@@ -169,17 +209,22 @@ fn compute_type(kind: ComputeKind, id: &ResourceId) -> Known<ComputeType> {
 }
 
 fn aks_cluster(
-    inventory: &Inventory,
+    engines: &Engines<'_>,
+    balanced: &Balanced<'_>,
     declarations: &Declarations,
     id: &ResourceId,
     attached: &[&ComputeNode],
 ) -> Document {
+    let inventory = engines.inventory;
     let node = inventory.cluster(id);
     let workspaces: BTreeSet<&ResourceId> = attached.iter().map(|compute| &compute.workspace).collect();
     let sole = (workspaces.len() == 1).then(|| workspaces.first().copied().cloned()).flatten();
     let mut touched = vec![id.clone()];
-    touched.extend(workspaces.into_iter().cloned());
+    touched.extend(workspaces.iter().copied().cloned());
     touched.extend(node.clone().and_then(|cluster| cluster::vnets(inventory, cluster)).unwrap_or_default());
+    let declared = Declared::of(declarations, workspaces.into_iter().cloned());
+    let users = || attached.iter().map(|compute| &compute.workspace);
+    let all_unknown = node.as_ref().err();
     let states: Vec<_> = node.iter().map(|cluster| (&cluster.state, &cluster.id)).collect();
     Document {
         subject: subject(SubjectKind::AksCluster, id, sole, &touched),
@@ -195,33 +240,26 @@ fn aks_cluster(
                 .collect(),
         ),
         demands: Some(Demands {
-            private_control_plane: private_control_plane(inventory, declarations, attached).into(),
-            role_on_resource_group: Fact::of(true),
+            private_control_plane: demanded(inventory, declarations, users(), |expectations| {
+                expectations.control_plane == Some(Openness::Private)
+            })
+            .into(),
+            role_on_resource_group: demanded(inventory, declarations, users(), |expectations| {
+                expectations.role_scope != Some(RoleScope::LeastPrivilege)
+            })
+            .into(),
         }),
+        egress: all_unknown
+            .map(Egress::all_unknown)
+            .or_else(|| node.as_ref().ok().map(|cluster| egress::facts(engines, cluster, &declared))),
+        access: all_unknown
+            .map(ClusterAccess::all_unknown)
+            .or_else(|| node.as_ref().ok().map(|cluster| rights::of_cluster(engines, cluster))),
+        scoring: all_unknown
+            .map(Scoring::all_unknown)
+            .or_else(|| node.as_ref().ok().map(|cluster| balanced.scoring(cluster, attached))),
         ..document(&states, declarations.default.clone())
     }
-}
-
-/// Whether a workspace that uses the cluster demands a private control plane. A workspace of which it is not known
-/// what it uses may be one, but only if it is declared to demand it.
-fn private_control_plane(
-    inventory: &Inventory,
-    declarations: &Declarations,
-    attached: &[&ComputeNode],
-) -> Known<bool> {
-    let demands =
-        |workspace: &ResourceId| declarations.of(workspace).control_plane == Some(Openness::Private);
-    if attached.iter().any(|compute| demands(&compute.workspace)) {
-        return Ok(true);
-    }
-    if declarations.default.control_plane == Some(Openness::Private)
-        && let Some(reason) = inventory.coverage.incomplete_anywhere(Kind::Computes)
-    {
-        return Err(reason);
-    }
-    let hidden = |workspace: &ResourceId| inventory.coverage.incomplete(Kind::Computes, workspace);
-    let demanding = declarations.workspaces.keys().filter(|workspace| demands(workspace));
-    demanding.filter_map(hidden).next().map_or(Ok(false), Err)
 }
 
 fn aci_service(

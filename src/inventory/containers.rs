@@ -1,6 +1,7 @@
 //! Container groups of Azure Container Instances, and container registries.
 
 use super::field::{self, Part};
+use super::machine_learning::fold_region;
 use super::network::Connection;
 use super::state::State;
 use super::{Code, Known, Record, ResourceId};
@@ -31,6 +32,10 @@ pub struct Registry {
     pub id: ResourceId,
     /// Its provisioning state.
     pub state: Known<State>,
+    /// Its region, folded.
+    pub location: Known<String>,
+    /// Whether it has replicas in other regions; unknown on Premium, unless its dedicated data endpoints tell.
+    pub geo_replicated: Known<bool>,
     /// The host in its images' names, folded.
     pub login_server: Known<String>,
     /// Whether public access is enabled and allowed by default.
@@ -72,6 +77,8 @@ impl Registry {
         Self {
             id: record.id().clone(),
             state: State::read(&field::REGISTRY_STATE, part),
+            location: field::REGISTRY_LOCATION.told_text(part).map(fold_region),
+            geo_replicated: geo_replicated(part),
             login_server: field::REGISTRY_LOGIN_SERVER.told_text(part).map(str::to_ascii_lowercase),
             public: public(part),
             vnet_rules: match field::REGISTRY_VNET_RULES.list(part) {
@@ -93,6 +100,17 @@ impl Registry {
                 list.into_iter().map(read).collect()
             }),
         }
+    }
+}
+
+/// Only Premium has replicas, which are resources of their own; a dedicated data endpoint stands in each region.
+fn geo_replicated(part: Part<'_>) -> Known<bool> {
+    if !field::REGISTRY_SKU.told_text(part)?.eq_ignore_ascii_case("premium") {
+        return Ok(false);
+    }
+    match field::REGISTRY_DATA_HOSTS.texts(part)?.len() {
+        0 => Err(field::REGISTRY_DATA_HOSTS.not_told(part)),
+        hosts => Ok(hosts > 1),
     }
 }
 

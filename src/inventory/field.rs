@@ -105,6 +105,17 @@ impl Field {
         }
     }
 
+    /// The value as a truth, for fields whose absence is not "none".
+    pub fn told_flag(&self, part: Part<'_>) -> Known<bool> {
+        let missing = || Reason::new(Code::NotTold, format!("{} does not tell `{}`", part.id, self.path));
+        self.flag(part)?.ok_or_else(missing)
+    }
+
+    /// Whether there is a value at all.
+    pub fn is_told(&self, part: Part<'_>) -> Known<bool> {
+        Ok(self.value(part)?.is_some())
+    }
+
     /// The value as a whole number; Azure writes some of them as text.
     pub fn number(&self, part: Part<'_>) -> Known<Option<i64>> {
         let number = match self.value(part)? {
@@ -194,7 +205,9 @@ macro_rules! fields {
 }
 
 mod access;
+mod serving;
 pub use access::*;
+pub use serving::*;
 
 // Columns: path, meaning of absence, meaning of emptiness.
 fields! {

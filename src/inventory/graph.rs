@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::authorization::Authorization;
+use super::balancers::{LoadBalancer, PublicAddress};
 use super::containers::{ContainerGroup, Registry};
+use super::extensions::Extension;
 use super::kubernetes::Cluster;
-use super::machine_learning::{Compute, Service, Workspace};
+use super::machine_learning::{Compute, OnlineEndpoint, Service, Workspace};
 use super::network::{NetworkProfile, PrivateEndpoint, Subnet, Vnet};
 use super::nodes::{Interface, ScaleSet};
 use super::routes::RouteTable;
@@ -50,6 +55,16 @@ pub struct Inventory {
     pub scale_sets: BTreeMap<ResourceId, ScaleSet>,
     /// Lists of service tags.
     pub service_tags: BTreeMap<ResourceId, ServiceTags>,
+    /// Load balancers.
+    pub load_balancers: BTreeMap<ResourceId, LoadBalancer>,
+    /// Public addresses.
+    pub public_addresses: BTreeMap<ResourceId, PublicAddress>,
+    /// Online endpoints.
+    pub online_endpoints: BTreeMap<ResourceId, OnlineEndpoint>,
+    /// Extensions of clusters.
+    pub extensions: BTreeMap<ResourceId, Extension>,
+    /// When the snapshot was taken; none where its header tells no time.
+    pub taken_at: Option<OffsetDateTime>,
     /// How many records there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
@@ -59,6 +74,7 @@ impl Inventory {
     pub fn build(snapshot: &Snapshot) -> Self {
         let mut inventory = Self { coverage: Coverage::of(snapshot), ..Self::default() };
         inventory.authorization = Authorization::of(snapshot);
+        inventory.taken_at = OffsetDateTime::parse(&snapshot.header.taken_at, &Rfc3339).ok();
         for (id, record) in &snapshot.records {
             let Some(kind) = record.kind() else { continue };
             let subscription = id.subscription().unwrap_or_default().to_owned();
@@ -108,6 +124,17 @@ impl Inventory {
             Kind::NetworkInterfaces => drop(self.interfaces.insert(id, Interface::read(record))),
             Kind::ScaleSets => drop(self.scale_sets.insert(id, ScaleSet::read(record))),
             Kind::ServiceTags => drop(self.service_tags.insert(id, ServiceTags::read(record))),
+            Kind::LoadBalancers => drop(self.load_balancers.insert(id, LoadBalancer::read(record))),
+            Kind::PublicIpAddresses => drop(self.public_addresses.insert(id, PublicAddress::read(record))),
+            // Deployments are of the same kind, and lie below their endpoint.
+            Kind::OnlineEndpoints
+                if id.resource_type().as_deref().is_some_and(|of| of.ends_with("/deployments")) => {}
+            Kind::OnlineEndpoints => {
+                return OnlineEndpoint::read(record)
+                    .map(|node| self.online_endpoints.insert(id, node))
+                    .is_some();
+            }
+            Kind::Extensions => drop(self.extensions.insert(id, Extension::read(record))),
             _ => {}
         }
         true
@@ -151,6 +178,11 @@ impl Inventory {
     /// The route table of this id, or why it is not known.
     pub fn route_table(&self, id: &ResourceId) -> Known<&RouteTable> {
         self.resolve(&self.route_tables, Kind::RouteTables, id)
+    }
+
+    /// The public address of this id, or why it is not known.
+    pub fn public_address(&self, id: &ResourceId) -> Known<&PublicAddress> {
+        self.resolve(&self.public_addresses, Kind::PublicIpAddresses, id)
     }
 
     /// The network interface of this id, or why it is not known.

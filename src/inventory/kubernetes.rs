@@ -46,6 +46,8 @@ pub struct Cluster {
     pub docker_bridge_cidr: Known<Option<String>>,
     /// The address families that it speaks, folded; empty where an old API version does not tell them: IPv4 then.
     pub families: Known<Vec<String>>,
+    /// How its nodes reach the internet, folded: `loadbalancer`, `userdefinedrouting`, `none`, ….
+    pub outbound_type: Known<String>,
     /// Whom it acts as.
     pub identities: Identities,
 }
@@ -106,6 +108,7 @@ impl Cluster {
             families: field::CLUSTER_IP_FAMILIES
                 .texts(part)
                 .map(|families| families.iter().map(|family| family.to_ascii_lowercase()).collect()),
+            outbound_type: field::CLUSTER_OUTBOUND.told_text(part).map(str::to_ascii_lowercase),
             identities: Identities::read(part, id),
         }
     }

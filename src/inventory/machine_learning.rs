@@ -56,6 +56,45 @@ pub struct Compute {
     pub dns_service_ip: Known<Option<String>>,
     /// The Docker bridge range that it recorded.
     pub docker_bridge_cidr: Known<Option<String>>,
+    /// How its scoring router is reached; v1 only.
+    pub router: V1Router,
+}
+
+/// What a v1 compute tells of its scoring router.
+#[derive(Clone, Debug)]
+pub struct V1Router {
+    /// The kind of load balancer, folded: `publicip`, `internalloadbalancer`; public is the default.
+    pub balancer: Known<Option<String>>,
+    /// The name of the internal load balancer's subnet.
+    pub subnet: Known<Option<String>>,
+    /// The addresses of the scoring front end.
+    pub addresses: Known<Vec<String>>,
+    /// Whether scoring speaks TLS.
+    pub tls: Known<bool>,
+}
+
+/// An online endpoint.
+#[derive(Clone, Debug)]
+pub struct OnlineEndpoint {
+    /// Its id.
+    pub id: ResourceId,
+    /// The workspace.
+    pub workspace: ResourceId,
+    /// Its state.
+    pub state: Known<State>,
+    /// The Kubernetes compute that it runs on; none for managed endpoints.
+    pub compute: Known<Option<ResourceId>>,
+    /// Where it is scored; none until the first deployment is ready.
+    pub scoring: Known<Option<ScoringUri>>,
+}
+
+/// The parts of a scoring URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScoringUri {
+    /// An address or a name, folded.
+    pub host: String,
+    /// The port, by the scheme where none is written.
+    pub port: u16,
 }
 
 /// A v1 web service.
@@ -75,6 +114,10 @@ pub struct Service {
     pub hosts: Known<Vec<String>>,
     /// Whether the record tells a public address.
     pub public_address: Known<bool>,
+    /// The name of the compute that a service on AKS runs on.
+    pub compute: Known<String>,
+    /// Where it is scored; none until the first deployment is ready.
+    pub scoring: Known<Option<ScoringUri>>,
 }
 
 impl Workspace {
@@ -121,6 +164,7 @@ impl Compute {
             service_cidrs: recorded(&field::COMPUTE_SERVICE_CIDR).map(|told| told.map(|text| vec![text])),
             dns_service_ip: recorded(&field::COMPUTE_DNS_SERVICE_IP),
             docker_bridge_cidr: recorded(&field::COMPUTE_DOCKER_BRIDGE),
+            router: V1Router::read(part),
         })
     }
 }
@@ -155,8 +199,78 @@ impl Service {
                 Ok((vnet.is_some() || subnet.is_some()).then_some(names))
             }),
             public_address: hosts.clone().map(|(_, public)| public),
+            compute: field::SERVICE_COMPUTE_NAME.told_text(part).map(str::to_ascii_lowercase),
+            scoring: scoring_uri(&field::SERVICE_SCORING_URI, part),
             hosts: hosts.map(|(hosts, _)| hosts),
         })
+    }
+}
+
+impl V1Router {
+    fn read(part: Part<'_>) -> Self {
+        let inner = || {
+            if field::COMPUTE_INNER.is_told(part)? {
+                return Ok(());
+            }
+            Err(field::COMPUTE_INNER.not_told(part))
+        };
+        let text =
+            |field: &field::Field| inner().and_then(|()| Ok(field.text(part)?.map(str::to_ascii_lowercase)));
+        let addresses = || {
+            inner()?;
+            let mut addresses = Vec::new();
+            for part in field::COMPUTE_SYSTEM_SERVICES.list(part)? {
+                if field::SYSTEM_SERVICE_TYPE.told_text(part)?.eq_ignore_ascii_case("ScoringFrontEnd") {
+                    addresses.extend(field::SYSTEM_SERVICE_ADDRESS.text(part)?.map(str::to_ascii_lowercase));
+                }
+            }
+            Ok(addresses)
+        };
+        Self {
+            balancer: text(&field::COMPUTE_BALANCER),
+            subnet: inner().and_then(|()| Ok(field::COMPUTE_BALANCER_SUBNET.text(part)?.map(str::to_owned))),
+            addresses: addresses(),
+            tls: field::COMPUTE_TLS.told_text(part).map(|text| !text.eq_ignore_ascii_case("disabled")),
+        }
+    }
+}
+
+impl OnlineEndpoint {
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        let part = Part::of(record);
+        Some(Self {
+            id: record.id().clone(),
+            workspace: workspace_of(record.id())?,
+            state: State::read(&field::ONLINE_STATE, part),
+            compute: field::ONLINE_COMPUTE.id(part),
+            scoring: scoring_uri(&field::ONLINE_URI, part),
+        })
+    }
+}
+
+fn scoring_uri(field: &field::Field, part: Part<'_>) -> Known<Option<ScoringUri>> {
+    let Some(text) = field.text(part)? else { return Ok(None) };
+    let uri = ScoringUri::parse(text);
+    uri.map(Some).ok_or_else(|| field.not_understood(part, "a URI of http or https"))
+}
+
+impl ScoringUri {
+    /// Reads a URI such as `http://10.10.5.4:80/score`.
+    pub fn parse(uri: &str) -> Option<Self> {
+        let host = host_of(uri)?.to_ascii_lowercase();
+        let (scheme, rest) = uri.split_once("://")?;
+        let by_scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+        let behind = authority.rsplit_once(']').map_or(authority, |(_, behind)| behind);
+        let port = match behind.rsplit_once(':') {
+            Some((_, port)) => port.parse().ok()?,
+            None => by_scheme,
+        };
+        Some(Self { host, port })
     }
 }
 

@@ -71,6 +71,10 @@ pub struct Subnet {
     pub security_group: Known<Option<ResourceId>>,
     /// Its route table, if it has one.
     pub route_table: Known<Option<ResourceId>>,
+    /// Its NAT gateway, if it has one.
+    pub nat_gateway: Known<Option<ResourceId>>,
+    /// How many addresses are taken.
+    pub taken: Known<usize>,
     /// Whether its network security group also filters what comes to private endpoints.
     pub filters_endpoints: Known<bool>,
 }
@@ -158,6 +162,8 @@ impl Subnet {
             }),
             security_group: field::SUBNET_NSG.id(part),
             route_table: field::SUBNET_ROUTES.id(part),
+            nat_gateway: field::SUBNET_NAT.id(part),
+            taken: field::SUBNET_IP_CONFIGURATIONS.list(part).map(|list| list.len()),
             filters_endpoints: field::SUBNET_ENDPOINT_POLICIES.told_text(part).and_then(|text| {
                 match text.to_ascii_lowercase().as_str() {
                     "enabled" | "networksecuritygroupenabled" => Ok(true),

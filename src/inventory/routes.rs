@@ -10,6 +10,8 @@ pub struct RouteTable {
     pub id: ResourceId,
     /// Its routes.
     pub routes: Known<Vec<Route>>,
+    /// Whether routes that a gateway learns are kept out of its subnets.
+    pub keeps_learned_out: Known<bool>,
 }
 
 /// A route.
@@ -31,6 +33,12 @@ impl RouteTable {
             next_hop_address: field::ROUTE_NEXT_HOP_ADDRESS.text(part).map(|text| text.map(str::to_owned)),
         };
         let list = field::ROUTES.list(Part::of(record));
-        Self { id: record.id().clone(), routes: list.map(|list| list.into_iter().map(read).collect()) }
+        Self {
+            id: record.id().clone(),
+            routes: list.map(|list| list.into_iter().map(read).collect()),
+            keeps_learned_out: field::ROUTES_NOT_LEARNED
+                .flag(Part::of(record))
+                .map(|flag| flag == Some(true)),
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::inventory::routes::Route;
 use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 /// Subnets of what learns routes from outside.
-const LEARNS_ROUTES: [&str; 2] = ["GatewaySubnet", "RouteServerSubnet"];
+pub const LEARNS_ROUTES: [&str; 2] = ["GatewaySubnet", "RouteServerSubnet"];
 
 /// The bounds of `VirtualNetwork` at a subnet.
 pub(super) fn bounds(inventory: &Inventory, tags: &Tags, family: Family, subnet: &ResourceId) -> Bounds {

@@ -82,6 +82,11 @@ impl Field {
         }
     }
 
+    /// A reason that names this field of a record, where it is not told.
+    pub fn not_told(&self, part: Part<'_>) -> Reason {
+        Reason::new(Code::NotTold, format!("{} does not tell `{}`", part.id, self.path))
+    }
+
     /// A reason that names this field of a record, where its text could not be understood.
     pub fn not_understood(&self, part: Part<'_>, expected: &str) -> Reason {
         self.malformed(part, expected)

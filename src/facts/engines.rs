@@ -1,0 +1,179 @@
+//! The engines that answer what only the graph can tell, made once for all subjects, and their answers in the form of
+//! the document.
+
+use std::collections::BTreeMap;
+
+use crate::inventory::kubernetes::Cluster;
+use crate::inventory::security::{Access as RuleAccess, Side};
+use crate::inventory::{Inventory, Known, Reason, ResourceId};
+
+use super::access::{self, Access};
+use super::declared::Declared;
+use super::document::{Fact, FlowAnswer, Right};
+use super::exposure::{
+    Answer, Decider, Exposure, Flow, FlowQuestion, FlowQuestions, Parameters, Place, SHIPPED_FLOWS, Verdict,
+    Witness,
+};
+use super::unknown::AllUnknown;
+
+/// Everything that answers questions about one inventory.
+pub(super) struct Engines<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) exposure: Exposure<'a>,
+    pub(super) access: Access<'a>,
+    questions: FlowQuestions,
+}
+
+impl<'a> Engines<'a> {
+    /// Looks up what every question needs.
+    pub(super) fn of(inventory: &'a Inventory) -> Self {
+        Self {
+            inventory,
+            exposure: Exposure::of(inventory),
+            access: Access::index(inventory),
+            // A test holds that the shipped text reads; without a question its answer is missing, which proves nothing.
+            questions: FlowQuestions::read(SHIPPED_FLOWS).unwrap_or_default(),
+        }
+    }
+
+    /// The places of a cluster's nodes in a subnet.
+    pub(super) fn node_places(&self, cluster: &Cluster, subnet: &ResourceId) -> Known<Vec<Place>> {
+        self.exposure.node_places(&cluster.node_resource_group.clone()?, subnet)
+    }
+
+    /// The shipped question of this name.
+    pub(super) fn question_named(&self, name: &str) -> Option<&FlowQuestion> {
+        self.questions.find(name)
+    }
+
+    /// The shipped question of this name, answered at every one of the places.
+    pub(super) fn named(
+        &self,
+        name: &str,
+        parameters: &Parameters,
+        places: &Known<Vec<Place>>,
+        declared: &Declared<'_>,
+    ) -> FlowAnswer {
+        match self.questions.find(name) {
+            Some(question) => self.question(question, parameters, places, declared),
+            None => FlowAnswer::all_unknown(&Reason::new(
+                crate::inventory::Code::Undecidable,
+                format!("no question about flows is named `{name}`"),
+            )),
+        }
+    }
+
+    /// Every shipped question.
+    pub(super) fn every(
+        &self,
+        parameters: &Parameters,
+        places: &Known<Vec<Place>>,
+        declared: &Declared<'_>,
+    ) -> BTreeMap<String, FlowAnswer> {
+        let answer = |question: &FlowQuestion| {
+            (question.name.clone(), self.question(question, parameters, places, declared))
+        };
+        self.questions.iter().map(answer).collect()
+    }
+
+    fn question(
+        &self,
+        question: &FlowQuestion,
+        parameters: &Parameters,
+        places: &Known<Vec<Place>>,
+        declared: &Declared<'_>,
+    ) -> FlowAnswer {
+        match question.flow(parameters) {
+            Ok(flow) => self.flow(&flow, places, declared),
+            Err(reason) => FlowAnswer::all_unknown(&reason),
+        }
+    }
+
+    /// A flow at every one of the places, each of which counts.
+    pub(super) fn flow(
+        &self,
+        flow: &Flow,
+        places: &Known<Vec<Place>>,
+        declared: &Declared<'_>,
+    ) -> FlowAnswer {
+        let places = match places {
+            Ok(places) => places,
+            Err(reason) => return FlowAnswer::all_unknown(reason),
+        };
+        let ask = |place: &Place| self.exposure.ask(place, flow, declared.security_admin_rules());
+        match Answer::together(places.iter().map(ask)) {
+            Some(answer) => self.told(&answer, declared),
+            None => FlowAnswer::all_unknown(&Reason::new(
+                crate::inventory::Code::NotFound,
+                "there is no place to ask at",
+            )),
+        }
+    }
+
+    fn told(&self, answer: &Answer, declared: &Declared<'_>) -> FlowAnswer {
+        let text = |witness: &Option<Witness>| witness.as_ref().map(ToString::to_string);
+        let mut groups: Vec<ResourceId> = answer
+            .decided_by
+            .iter()
+            .filter_map(|decider| match decider {
+                Decider::Rule { group, .. } => group.clone(),
+                _ => None,
+            })
+            .collect();
+        groups.sort();
+        groups.dedup();
+        FlowAnswer {
+            verdict: answer.proven().map_err(|reason| declared.rehomed(reason)).into(),
+            decided_by: answer.deciders(),
+            security_groups: groups,
+            by_any_to_any: answer.verdict == Verdict::Allow && self.by_any_to_any(answer),
+            arrives: text(&answer.witness.allowed),
+            stopped: text(&answer.witness.denied),
+        }
+    }
+
+    /// Whether all that lets packets through are rules from anywhere to anything.
+    fn by_any_to_any(&self, answer: &Answer) -> bool {
+        let mut allowing = answer.decided_by.iter().filter_map(|decider| match decider {
+            Decider::Rule { group: Some(group), rule, access: Some(RuleAccess::Allow), .. } => {
+                Some((group, rule))
+            }
+            _ => None,
+        });
+        let any = |side: &Side| {
+            let everything =
+                |text: &str| matches!(text, "*" | "0.0.0.0/0") || text.eq_ignore_ascii_case("any");
+            side.groups.is_empty()
+                && !side.prefixes.is_empty()
+                && side.prefixes.iter().all(|told| everything(told.text.trim()))
+        };
+        let broad = |(group, name): (&ResourceId, &String)| {
+            let rules = self.inventory.security_group(group).ok().and_then(|group| group.rules.as_ref().ok());
+            let rule = rules.and_then(|rules| rules.iter().find(|rule| rule.name == *name));
+            rule.is_some_and(|rule| any(&rule.source) && any(&rule.destination))
+        };
+        match allowing.next() {
+            Some(first) => broad(first) && allowing.all(broad),
+            None => false,
+        }
+    }
+}
+
+/// An answer of the access engine in the form of the document.
+pub(super) fn right(answer: access::Answer) -> Right {
+    Right {
+        held: answer.known().into(),
+        given_by: answer.decided_by,
+        denied_by: answer.denied_by,
+        misses: answer.misses,
+        notes: answer.notes,
+    }
+}
+
+/// A right of which nothing is known.
+pub(super) fn open_right(reason: &Reason) -> Right {
+    Right {
+        held: Fact::Unknown { unknown: reason.clone() },
+        ..right(access::Answer::unknown(reason.clone()))
+    }
+}

@@ -1,0 +1,153 @@
+//! The load balancers in front of a cluster: which frontends lead to its services, and where.
+
+use std::net::IpAddr;
+
+use crate::inventory::balancers::{Frontend as FrontendNode, LoadBalancer};
+use crate::inventory::kubernetes::Cluster;
+use crate::inventory::state::{State, unsettled};
+use crate::inventory::{Inventory, Kind, Known, Reason, ResourceId};
+
+use super::document::Frontend;
+
+/// A frontend that leads to a service of the cluster: one with rules. AKS keeps others for outbound traffic.
+#[derive(Clone, Debug)]
+pub(super) struct Serving {
+    pub(super) facts: Frontend,
+    /// Where its rules lead: the port of the frontend and the one of the backends.
+    pub(super) ports: Vec<(u16, u16)>,
+    /// `standard`, …
+    pub(super) sku: Known<String>,
+}
+
+/// The frontends of a cluster that lead to services.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frontends {
+    pub(super) serving: Vec<Serving>,
+    /// Why there may be more, or others.
+    pub(super) hidden: Option<Reason>,
+    /// Why what was read may not be in effect.
+    pub(super) unsettled: Option<Reason>,
+}
+
+impl Frontends {
+    /// The frontends of every load balancer in the cluster's node resource group.
+    pub(super) fn of(inventory: &Inventory, cluster: &Cluster) -> Self {
+        let mut all = Self::default();
+        let group = match &cluster.node_resource_group {
+            Ok(group) => group,
+            Err(reason) => return Self { hidden: Some(reason.clone()), ..all },
+        };
+        all.hidden = inventory.coverage.incomplete(Kind::LoadBalancers, group);
+        for balancer in inventory.load_balancers.values().filter(|balancer| group.contains(&balancer.id)) {
+            if balancer.state == Ok(State::Deleting) {
+                continue;
+            }
+            if let Err(reason) = all.add(inventory, balancer) {
+                all.hidden.get_or_insert(reason);
+            }
+            if let Some(reason) = unsettled(&balancer.state, &balancer.id) {
+                all.unsettled.get_or_insert(reason);
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, inventory: &Inventory, balancer: &LoadBalancer) -> Known<()> {
+        let rules = balancer.rules.as_ref().map_err(Clone::clone)?;
+        for frontend in balancer.frontends.as_ref().map_err(Clone::clone)? {
+            let id = frontend.id.clone()?;
+            let (mut ports, mut floating) = (Vec::new(), Vec::new());
+            for rule in rules {
+                if rule.frontend.clone()? == id {
+                    ports.push((rule.port.clone()?, rule.backend_port.clone()?));
+                    floating.push(rule.floating_ip.clone());
+                }
+            }
+            if ports.is_empty() {
+                continue;
+            }
+            ports.sort_unstable();
+            ports.dedup();
+            let subnet = frontend.subnet.clone()?;
+            let facts = Frontend {
+                load_balancer: balancer.id.clone(),
+                name: frontend.name.clone().unwrap_or_else(|_| id.name().to_owned()),
+                public: subnet.is_none(),
+                address: address(inventory, frontend, subnet.is_some()).into(),
+                ports: {
+                    let mut served: Vec<u16> = ports.iter().map(|(port, _)| *port).collect();
+                    served.dedup();
+                    served
+                },
+                floating_ip: one(&floating, &id).into(),
+                subnet,
+            };
+            self.serving.push(Serving { facts, ports, sku: balancer.sku.clone() });
+        }
+        Ok(())
+    }
+
+    /// Whether a frontend serves an address: not proven to be none while frontends, or their addresses, are not known.
+    pub(super) fn serves(&self, address: &str) -> Known<bool> {
+        if self.at(address).next().is_some() {
+            return Ok(true);
+        }
+        let untold = self.serving.iter().find_map(|serving| serving.facts.address.reason());
+        self.hidden.as_ref().or(untold).map_or(Ok(false), |reason| Err(reason.clone()))
+    }
+
+    /// The frontends at an address, with those of the same service in the other address family.
+    pub(super) fn at<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Serving> {
+        let here = move |serving: &Serving| {
+            serving.facts.address.value().is_some_and(|told| same_address(told, address))
+        };
+        let service = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.strip_suffix("-ipv6").map_or(name.clone(), str::to_owned)
+        };
+        let names: Vec<String> = self
+            .serving
+            .iter()
+            .filter(|serving| here(serving))
+            .map(|serving| service(&serving.facts.name))
+            .collect();
+        self.serving.iter().filter(move |serving| names.contains(&service(&serving.facts.name)))
+    }
+}
+
+/// The one value of all rules of a frontend.
+fn one(values: &[Known<bool>], frontend: &ResourceId) -> Known<bool> {
+    let values = values.iter().cloned().collect::<Known<Vec<bool>>>()?;
+    match (values.iter().all(|value| *value), values.iter().any(|value| *value)) {
+        (true, _) => Ok(true),
+        (_, false) => Ok(false),
+        _ => Err(Reason::new(
+            crate::inventory::Code::Ambiguous,
+            format!("some rules of {frontend} keep its address as the destination, and some do not"),
+        )),
+    }
+}
+
+fn address(inventory: &Inventory, frontend: &FrontendNode, internal: bool) -> Known<String> {
+    if internal {
+        return frontend.private_address.clone();
+    }
+    match frontend.public_address.clone()? {
+        Some(id) => inventory.public_address(&id)?.address.clone(),
+        None => {
+            let prefix = frontend.public_prefix.clone()?;
+            let of = prefix.map_or_else(|| "nothing that is told".to_owned(), |id| id.to_string());
+            Err(Reason::new(
+                crate::inventory::Code::NotTold,
+                format!("a frontend takes its address from {of}"),
+            ))
+        }
+    }
+}
+
+pub(super) fn same_address(one: &str, other: &str) -> bool {
+    match (one.trim().parse::<IpAddr>(), other.trim().parse::<IpAddr>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}

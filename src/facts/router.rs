@@ -1,0 +1,467 @@
+//! The scoring router of a cluster: what is declared of it, where it is reached, and whether that is private.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::expectations::{Expectations, Openness};
+use crate::inventory::extensions::Extension;
+use crate::inventory::graph::vnet_of;
+use crate::inventory::kubernetes::Cluster;
+use crate::inventory::machine_learning::{Compute, ComputeKind, ScoringUri, is_private_address};
+use crate::inventory::network::prefix;
+use crate::inventory::state::{State, unsettled};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
+
+use super::cluster;
+use super::document::{BalancerSubnet, Fact, Router, RouterKind};
+use super::frontends::{Frontends, Serving};
+use super::ranges::{self, Ranges};
+
+/// The router's facts, and the frontends that they were read off.
+pub(super) struct Found {
+    pub(super) facts: Router,
+    pub(super) serving: Known<Vec<Serving>>,
+}
+
+/// The scoring router of a compute.
+pub(super) fn facts(
+    inventory: &Inventory,
+    compute: &Compute,
+    cluster: &Known<&Cluster>,
+    expectations: &Expectations,
+    private_endpoint: &Fact<bool>,
+    service: &Ranges,
+) -> Found {
+    let records = Records::of(inventory, compute);
+    let declared = declared(inventory, compute, cluster);
+    let frontends = cluster.clone().map(|cluster| Frontends::of(inventory, cluster));
+    let addresses = records.addresses();
+    let serving = frontends
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|frontends| serving(frontends, &addresses, &declared));
+    let private = private(&declared, &serving, &frontends, &addresses);
+    let declared_subnet = match &compute.kind {
+        Ok(ComputeKind::Aks) => compute.router.subnet.clone(),
+        // An annotation of the service, which Azure does not show.
+        Ok(_) => Ok(None),
+        Err(reason) => Err(reason.clone()),
+    };
+    let vnets = cluster.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
+    let subnets = balancer_subnets(inventory, &serving, &declared, &declared_subnet, &vnets, service);
+    let demanded = match expectations.scoring {
+        Some(Openness::Private) => Fact::of(true),
+        Some(Openness::Any) => Fact::of(false),
+        None => private_endpoint.clone(),
+    };
+    let facts = Router {
+        private_demanded: demanded,
+        declared: declared.into(),
+        declared_subnet: declared_subnet.into(),
+        addresses: addresses.into(),
+        ports: records.ports(inventory, compute, cluster).into(),
+        frontends: serving.clone().map(|all| all.into_iter().map(|serving| serving.facts).collect()).into(),
+        private: private.into(),
+        balancer_subnets: subnets.into(),
+    };
+    Found { facts, serving }
+}
+
+/// What is recorded of where a compute's deployments are scored.
+struct Records {
+    uris: Vec<ScoringUri>,
+    /// The addresses of the front end, as a v1 compute records them.
+    front_end: Vec<String>,
+    hidden: Option<Reason>,
+}
+
+impl Records {
+    fn of(inventory: &Inventory, compute: &Compute) -> Self {
+        let coverage = &inventory.coverage;
+        let lists = [Kind::Services, Kind::OnlineEndpoints];
+        let mut hidden = lists.into_iter().find_map(|kind| coverage.incomplete(kind, &compute.workspace));
+        let mut uris = Vec::new();
+        for deployment in deployments(inventory, compute) {
+            match deployment.scoring {
+                Ok(uri) => uris.extend(uri.clone()),
+                Err(reason) => drop(hidden.get_or_insert(reason.clone())),
+            }
+        }
+        let front_end = match &compute.router.addresses {
+            Ok(addresses) => addresses.clone(),
+            Err(reason) if compute.kind == Ok(ComputeKind::Aks) => {
+                hidden.get_or_insert(reason.clone());
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        Self { uris, front_end, hidden }
+    }
+
+    /// The addresses that scoring is reached at. A record of one is enough; without any, names that only DNS could
+    /// resolve, or records out of sight, make it unknown.
+    fn addresses(&self) -> Known<Vec<String>> {
+        let hosts = self.uris.iter().map(|uri| &uri.host).chain(&self.front_end);
+        let addresses: BTreeSet<String> =
+            hosts.clone().filter_map(|host| host.parse::<IpAddr>().ok()).map(|ip| ip.to_string()).collect();
+        if !addresses.is_empty() {
+            return Ok(addresses.into_iter().collect());
+        }
+        if let Some(name) = hosts.clone().next() {
+            return Err(by_name(name));
+        }
+        self.hidden.clone().map_or(Ok(Vec::new()), Err)
+    }
+
+    /// The ports of scoring: by the scoring URIs, else by whether the router speaks TLS.
+    fn ports(&self, inventory: &Inventory, compute: &Compute, cluster: &Known<&Cluster>) -> Known<Vec<u16>> {
+        let told: BTreeSet<u16> = self.uris.iter().map(|uri| uri.port).collect();
+        if !told.is_empty() {
+            return Ok(told.into_iter().collect());
+        }
+        let tls = match compute.kind.clone()? {
+            ComputeKind::Aks => compute.router.tls.clone()?,
+            _ => !extension(inventory, cluster)?.insecure.clone()?,
+        };
+        Ok(vec![if tls { 443 } else { 80 }])
+    }
+}
+
+/// The reason that a host gives which is no address.
+pub(super) fn by_name(host: &str) -> Reason {
+    Reason::new(Code::Undecidable, format!("scoring is recorded at `{host}`, which only DNS could resolve"))
+}
+
+/// A deployment on a compute.
+pub(super) struct Deployment<'a> {
+    pub(super) id: &'a ResourceId,
+    pub(super) scoring: &'a Known<Option<ScoringUri>>,
+}
+
+/// The v1 services and online endpoints that run on a compute, as far as they are seen and tell it.
+pub(super) fn deployments<'a>(inventory: &'a Inventory, compute: &Compute) -> Vec<Deployment<'a>> {
+    let services = inventory.services.values().filter(|service| {
+        service.workspace == compute.workspace
+            && service.on_aci != Ok(true)
+            && service.state != Ok(State::Deleting)
+            && service.compute.as_ref().is_ok_and(|name| name.eq_ignore_ascii_case(compute.id.name()))
+    });
+    let endpoints = inventory.online_endpoints.values().filter(|endpoint| {
+        endpoint.state != Ok(State::Deleting)
+            && endpoint.compute.as_ref().is_ok_and(|told| told.as_ref() == Some(&compute.id))
+    });
+    services
+        .map(|service| Deployment { id: &service.id, scoring: &service.scoring })
+        .chain(endpoints.map(|endpoint| Deployment { id: &endpoint.id, scoring: &endpoint.scoring }))
+        .collect()
+}
+
+/// The extension that makes a cluster serve models.
+fn extension<'a>(inventory: &'a Inventory, cluster: &Known<&Cluster>) -> Known<&'a Extension> {
+    let cluster = cluster.clone()?;
+    if let Some(reason) = inventory.coverage.incomplete(Kind::Extensions, &cluster.id) {
+        return Err(reason);
+    }
+    let below = inventory.extensions.values().filter(|extension| cluster.id.contains(&extension.id));
+    let mut found = Vec::new();
+    for extension in below {
+        if extension.state != Ok(State::Deleting) && extension.machine_learning.clone()? {
+            found.push(extension);
+        }
+    }
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let message =
+                format!("{} has no extension of Azure Machine Learning that tells its router", cluster.id);
+            Err(Reason::new(Code::NotFound, message))
+        }
+        _ => {
+            let message = format!("{} has several extensions of Azure Machine Learning", cluster.id);
+            Err(Reason::new(Code::Ambiguous, message))
+        }
+    }
+}
+
+/// How the router is declared to be reached.
+pub(super) fn declared(
+    inventory: &Inventory,
+    compute: &Compute,
+    cluster: &Known<&Cluster>,
+) -> Known<RouterKind> {
+    let unknown = |what: &str, value: &str, of: &ResourceId| {
+        Reason::new(Code::Malformed, format!("`{what}` of {of} is `{value}`, which is not known"))
+    };
+    match compute.kind.clone()? {
+        ComputeKind::Aks => match compute.router.balancer.clone()?.as_deref() {
+            Some("internalloadbalancer") => Ok(RouterKind::InternalLoadBalancer),
+            Some("publicip") | None => Ok(RouterKind::PublicLoadBalancer),
+            Some(other) => Err(unknown("loadBalancerType", other, &compute.id)),
+        },
+        ComputeKind::Kubernetes | ComputeKind::Other => {
+            let extension = extension(inventory, cluster)?;
+            if let Some(reason) = unsettled(&extension.state, &extension.id) {
+                return Err(reason);
+            }
+            match extension.router.clone()?.as_str() {
+                "loadbalancer" => Ok(match extension.balancer_provider.clone()?.as_deref() {
+                    Some("azure") => RouterKind::InternalLoadBalancer,
+                    _ => RouterKind::PublicLoadBalancer,
+                }),
+                "nodeport" | "clusterip" => Ok(RouterKind::NoLoadBalancer),
+                other => Err(unknown("inferenceRouterServiceType", other, &extension.id)),
+            }
+        }
+    }
+}
+
+/// The frontends that serve scoring. Without a recorded address it is those with rules, if they are all of the kind
+/// that is declared; otherwise it is not told which of them leads to the router.
+fn serving(
+    frontends: &Frontends,
+    addresses: &Known<Vec<String>>,
+    declared: &Known<RouterKind>,
+) -> Known<Vec<Serving>> {
+    if let Ok(addresses) = addresses
+        && !addresses.is_empty()
+    {
+        let mut found: Vec<Serving> = Vec::new();
+        for address in addresses {
+            if !frontends.serves(address)? {
+                let message = format!(
+                    "scoring is recorded at {address}, but no frontend of the cluster's load balancers has this address"
+                );
+                return Err(Reason::new(Code::NotFound, message));
+            }
+            found.extend(frontends.at(address).cloned());
+        }
+        found.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+        found.dedup_by(|a, b| a.facts.load_balancer == b.facts.load_balancer && a.facts.name == b.facts.name);
+        return Ok(found);
+    }
+    if let Some(reason) = &frontends.hidden {
+        return Err(reason.clone());
+    }
+    let scoring = |serving: &&Serving| serving.facts.ports.iter().any(|port| matches!(port, 80 | 443));
+    let candidates: Vec<Serving> = frontends.serving.iter().filter(scoring).cloned().collect();
+    let public = candidates.iter().filter(|serving| serving.facts.public).count();
+    match declared {
+        _ if candidates.is_empty() => Ok(candidates),
+        Ok(RouterKind::InternalLoadBalancer) if public == 0 => Ok(candidates),
+        Ok(RouterKind::PublicLoadBalancer) if public == candidates.len() => Ok(candidates),
+        Ok(RouterKind::NoLoadBalancer) => Ok(Vec::new()),
+        Err(_) if public == 0 => Ok(candidates),
+        _ => {
+            let untold = addresses.as_ref().err().map(|reason| format!(": {}", reason.message));
+            let message = format!(
+                "no address of scoring is recorded, so it is not told which frontend leads to the router{}",
+                untold.unwrap_or_default()
+            );
+            Err(Reason::new(Code::Ambiguous, message))
+        }
+    }
+}
+
+/// Whether scoring is private.
+fn private(
+    declared: &Known<RouterKind>,
+    serving: &Known<Vec<Serving>>,
+    frontends: &Known<Frontends>,
+    addresses: &Known<Vec<String>>,
+) -> Known<bool> {
+    let recorded = addresses.as_ref().is_ok_and(|addresses| !addresses.is_empty());
+    let public = serving.as_ref().ok().and_then(|all| all.iter().find(|serving| serving.facts.public));
+    // What serves the recorded address decides, whatever is declared.
+    if recorded && public.is_some() {
+        return Ok(false);
+    }
+    let settled = |verdict: bool| match frontends {
+        Ok(Frontends { unsettled: Some(reason), .. }) => Err(reason.clone()),
+        _ => Ok(verdict),
+    };
+    match declared {
+        Ok(RouterKind::NoLoadBalancer) => {
+            let frontends = frontends.as_ref().map_err(Clone::clone)?;
+            if let Some(open) = frontends.serving.iter().find(|serving| serving.facts.public) {
+                let message = format!(
+                    "the router has no load balancer of its own, but the public frontend {} of {} leads into the cluster, perhaps to it",
+                    open.facts.name, open.facts.load_balancer
+                );
+                return Err(Reason::new(Code::Undecidable, message));
+            }
+            frontends.hidden.clone().map_or_else(|| settled(true), Err)
+        }
+        Ok(RouterKind::InternalLoadBalancer) => match (serving.clone()?.as_slice(), public) {
+            ([], _) => Err(Reason::new(
+                Code::NotFound,
+                "an internal load balancer is declared, but no frontend of the cluster's load balancers leads to scoring",
+            )),
+            (_, None) => settled(true),
+            (_, Some(_)) => Ok(false),
+        },
+        Ok(RouterKind::PublicLoadBalancer) => match serving {
+            Ok(all) if all.is_empty() || public.is_some() => Ok(false),
+            Ok(all) => {
+                let names: Vec<&str> = all.iter().map(|serving| serving.facts.name.as_str()).collect();
+                let message = format!(
+                    "a public load balancer is declared, but the internal frontend {} serves scoring",
+                    names.join(", ")
+                );
+                Err(Reason::new(Code::Contradiction, message))
+            }
+            // A public address is recorded, and the frontends are known not to hold it as an internal one.
+            Err(reason) if reason.code == Code::NotFound && all_public(addresses) => Ok(false),
+            Err(reason) => Err(reason.clone()),
+        },
+        Err(reason) => Err(reason.clone()),
+    }
+}
+
+fn all_public(addresses: &Known<Vec<String>>) -> bool {
+    let public = |text: &String| text.parse::<IpAddr>().is_ok_and(|address| !is_private_address(address));
+    addresses.as_ref().is_ok_and(|all| !all.is_empty() && all.iter().all(public))
+}
+
+fn balancer_subnets(
+    inventory: &Inventory,
+    serving: &Known<Vec<Serving>>,
+    declared: &Known<RouterKind>,
+    declared_subnet: &Known<Option<String>>,
+    vnets: &Known<Vec<ResourceId>>,
+    service: &Ranges,
+) -> Known<Vec<BalancerSubnet>> {
+    let mut subnets = Vec::new();
+    let judged = Judged { inventory, vnets, service };
+    let mut taken = BTreeSet::new();
+    for serving in serving.iter().flatten() {
+        if let Some(id) = &serving.facts.subnet {
+            let address = match &serving.facts.address {
+                Fact::Known { value } => Ok(Some(value.clone())),
+                Fact::Unknown { unknown } => Err(unknown.clone()),
+            };
+            subnets.push(judged.subnet(id, inventory.has_subnet(id), address)?);
+            taken.insert(id.clone());
+        }
+    }
+    if *declared == Ok(RouterKind::InternalLoadBalancer)
+        && let Some(name) = declared_subnet.clone()?
+    {
+        // Only a name: it is looked for in the cluster's VNet.
+        for vnet in vnets.as_ref().map_err(Clone::clone)? {
+            let id = vnet.child(&format!("subnets/{name}"));
+            if taken.insert(id.clone()) {
+                subnets.push(judged.subnet(&id, inventory.has_subnet(&id), Ok(None))?);
+            }
+        }
+    }
+    // Nothing found is no answer as long as it is not known what serves.
+    if subnets.is_empty() {
+        serving.as_ref().map_err(Clone::clone)?;
+    }
+    Ok(subnets)
+}
+
+/// What a subnet of a load balancer is judged against.
+struct Judged<'a> {
+    inventory: &'a Inventory,
+    vnets: &'a Known<Vec<ResourceId>>,
+    service: &'a Ranges,
+}
+
+impl Judged<'_> {
+    fn subnet(
+        &self,
+        id: &ResourceId,
+        exists: Known<bool>,
+        address: Known<Option<String>>,
+    ) -> Known<BalancerSubnet> {
+        let vnet = vnet_of(id)?;
+        let node = self.inventory.subnet(id);
+        let prefixes = node.clone().and_then(|node| {
+            let texts = node.prefixes.as_ref().map_err(Clone::clone)?;
+            let read = |text: &String| {
+                prefix(text)
+                    .ok_or_else(|| Reason::new(Code::Malformed, format!("`{text}` of {id} is no prefix")))
+            };
+            texts.iter().map(read).collect::<Known<Vec<IpNet>>>()
+        });
+        let free = || {
+            let taken = node.clone()?.taken.clone()?;
+            let addresses: u64 = prefixes.clone()?.iter().map(usable).sum();
+            Ok(addresses.saturating_sub(taken as u64))
+        };
+        let on_address = |absent: bool, ask: &dyn Fn(&str) -> Known<bool>| match &address {
+            Ok(Some(address)) => ask(address),
+            Ok(None) => Ok(absent),
+            Err(reason) => Err(reason.clone()),
+        };
+        Ok(BalancerSubnet {
+            subnet: cluster::subnet(self.inventory, id)?,
+            exists: exists.into(),
+            in_cluster_vnet: self.vnets.clone().map(|vnets| vnets.contains(&vnet)).into(),
+            address_fits: on_address(true, &|address| fits(address, &prefixes.clone()?)).into(),
+            address_in_service_cidr: on_address(false, &|address| ranges::contained(address, self.service))
+                .into(),
+            free_addresses: free().into(),
+            address: address.into(),
+        })
+    }
+}
+
+/// How many addresses of an IPv4 prefix Azure gives away: all but the first four and the last.
+fn usable(net: &IpNet) -> u64 {
+    match net {
+        IpNet::V4(net) => (1_u64 << (32 - net.prefix_len())).saturating_sub(5),
+        IpNet::V6(_) => 0,
+    }
+}
+
+/// Whether an address lies in one of the prefixes, and is none of the five that Azure keeps in each.
+fn fits(address: &str, prefixes: &[IpNet]) -> Known<bool> {
+    let address: IpAddr = address
+        .trim()
+        .parse()
+        .map_err(|_| Reason::new(Code::Malformed, format!("`{address}` is no address")))?;
+    let inside = |net: &IpNet| {
+        let kept = match (net, address) {
+            (IpNet::V4(net), IpAddr::V4(address)) => {
+                let at = u32::from(address).wrapping_sub(u32::from(net.network()));
+                at < 4 || address == net.broadcast()
+            }
+            (IpNet::V6(net), IpAddr::V6(address)) => {
+                let at = u128::from(address).wrapping_sub(u128::from(net.network()));
+                at < 4 || address == net.broadcast()
+            }
+            _ => return false,
+        };
+        net.contains(&address) && !kept
+    };
+    Ok(prefixes.iter().any(inside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn azure_keeps_five_addresses() {
+        let nets = [prefix("10.0.0.0/28").expect("a prefix")];
+        let expected = [
+            ("10.0.0.0", false),
+            ("10.0.0.1", false),
+            ("10.0.0.3", false),
+            ("10.0.0.4", true),
+            ("10.0.0.14", true),
+            ("10.0.0.15", false),
+            ("10.0.0.16", false),
+            ("fd00::4", false),
+        ];
+        for (address, fit) in expected {
+            assert_eq!(fits(address, &nets), Ok(fit), "{address}");
+        }
+        assert_eq!(usable(&nets[0]), 11);
+        assert!(fits("scoring", &nets).is_err());
+    }
+}

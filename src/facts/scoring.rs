@@ -1,0 +1,145 @@
+//! Where the deployments on a cluster are scored, and whose frontends serve those addresses.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::inventory::kubernetes::Cluster;
+use crate::inventory::machine_learning::{Compute, is_private_address};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
+
+use super::cluster;
+use super::document::{RouterKind, Scoring, ScoringRecord, Search};
+use super::endpoints::peered;
+use super::frontends::Frontends;
+use super::router::{self, by_name};
+
+/// The frontends of every cluster, looked up once.
+pub(super) struct Balanced<'a> {
+    inventory: &'a Inventory,
+    clusters: Vec<(&'a Cluster, Frontends)>,
+}
+
+impl<'a> Balanced<'a> {
+    /// Looks at the load balancers of every cluster.
+    pub(super) fn of(inventory: &'a Inventory) -> Self {
+        let of = |cluster| (cluster, Frontends::of(inventory, cluster));
+        Self { inventory, clusters: inventory.clusters.values().map(of).collect() }
+    }
+
+    /// The facts of a cluster that these computes attach.
+    pub(super) fn scoring(&self, cluster: &Cluster, computes: &[&Compute]) -> Scoring {
+        let inventory = self.inventory;
+        let mut hidden = None;
+        let mut records = Vec::new();
+        for compute in computes {
+            let lists = [Kind::Services, Kind::OnlineEndpoints];
+            let list =
+                lists.into_iter().find_map(|kind| inventory.coverage.incomplete(kind, &compute.workspace));
+            hidden = hidden.or(list).or_else(|| untold(inventory, compute));
+            for deployment in router::deployments(inventory, compute) {
+                let address = match deployment.scoring {
+                    Ok(Some(uri)) => read(&uri.host),
+                    Ok(None) => Err(Reason::new(
+                        Code::NotTold,
+                        format!("{} names no scoring address yet", deployment.id),
+                    )),
+                    Err(reason) => Err(reason.clone()),
+                };
+                records.push(self.record(cluster, compute, deployment.id, address));
+            }
+        }
+        // What a compute records of its front end belongs to its deployments, and is none itself.
+        if !records.is_empty() {
+            for compute in computes {
+                let addresses = compute.router.addresses.iter().flatten();
+                records.extend(addresses.map(|host| self.record(cluster, compute, &compute.id, read(host))));
+            }
+        }
+        records.sort_by(|a, b| a.id.cmp(&b.id));
+        let addresses: BTreeSet<String> =
+            records.iter().filter_map(|record| record.address.value().cloned()).collect();
+        Scoring {
+            balanced: self.balanced(cluster, computes).into(),
+            addresses: addresses.into_iter().collect(),
+            complete: hidden.clone().map_or(Ok(true), Err).into(),
+            records: Search::of(records, hidden),
+        }
+    }
+
+    /// Whether the router of one of the computes is reached by a load balancer.
+    fn balanced(&self, cluster: &Cluster, computes: &[&Compute]) -> Known<bool> {
+        super::endpoints::exists(computes.iter().map(|compute| {
+            router::declared(self.inventory, compute, &Ok(cluster))
+                .map(|kind| kind != RouterKind::NoLoadBalancer)
+        }))
+    }
+
+    fn record(
+        &self,
+        cluster: &Cluster,
+        compute: &Compute,
+        id: &ResourceId,
+        address: Known<String>,
+    ) -> ScoringRecord {
+        let own = self.clusters.iter().find(|(other, _)| other.id == cluster.id);
+        let served_here = address.clone().and_then(|address| match own {
+            Some((_, frontends)) => frontends.serves(&address),
+            None => Err(Reason::new(Code::NotFound, format!("{} was not read", cluster.id))),
+        });
+        let (mut served_by, mut repeated_by) = (Vec::new(), Vec::new());
+        for (other, frontends) in self.clusters.iter().filter(|(other, _)| other.id != cluster.id) {
+            let Ok(address) = &address else { continue };
+            if frontends.serves(address) != Ok(true) {
+                continue;
+            }
+            let private = address.parse::<IpAddr>().is_ok_and(is_private_address);
+            match self.connected(cluster, other) {
+                Ok(false) if private => repeated_by.push(other.id.clone()),
+                Ok(true) => served_by.push(other.id.clone()),
+                _ if !private => served_by.push(other.id.clone()),
+                _ => {}
+            }
+        }
+        ScoringRecord {
+            id: id.clone(),
+            name: id.name().to_owned(),
+            workspace: compute.workspace.clone(),
+            address: address.into(),
+            served_here: served_here.into(),
+            served_by,
+            repeated_by,
+        }
+    }
+
+    /// Whether two clusters share a VNet, or live in peered ones.
+    fn connected(&self, one: &Cluster, other: &Cluster) -> Known<bool> {
+        let ones = cluster::vnets(self.inventory, one)?;
+        let others = cluster::vnets(self.inventory, other)?;
+        let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| (one, other)));
+        super::endpoints::exists(
+            pairs.map(
+                |(one, other)| {
+                    if one == other { Ok(true) } else { peered(self.inventory, one, other) }
+                },
+            ),
+        )
+    }
+}
+
+fn read(host: &str) -> Known<String> {
+    host.parse::<IpAddr>().map(|address| address.to_string()).map_err(|_| by_name(host))
+}
+
+/// Why a deployment of the workspace may run on this compute unseen.
+fn untold(inventory: &Inventory, compute: &Compute) -> Option<Reason> {
+    let mut services = inventory
+        .services
+        .values()
+        .filter(|service| service.workspace == compute.workspace && service.on_aci != Ok(true));
+    let mut endpoints =
+        inventory.online_endpoints.values().filter(|endpoint| endpoint.workspace == compute.workspace);
+    services
+        .find_map(|service| service.on_aci.as_ref().err().or(service.compute.as_ref().err()))
+        .or_else(|| endpoints.find_map(|endpoint| endpoint.compute.as_ref().err()))
+        .cloned()
+}
