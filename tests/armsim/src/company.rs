@@ -29,11 +29,13 @@ pub use aks::Aks;
 pub use demo::demo;
 pub use generate::{Size, generate};
 pub use healthy::healthy;
-pub use machine_learning::{AksCompute, KubernetesCompute, OnlineEndpoint, OutboundRule, Workspace};
+pub use machine_learning::{
+    AksCompute, KubernetesCompute, KubernetesEndpoint, OnlineEndpoint, OutboundRule, Workspace,
+};
 pub use network::{NatGateway, Nsg, PublicIp, RouteTable, Rule, Subnet, Vnet};
 pub use pattern::{Expected, Flaw};
 pub use private_link::{DnsZone, PrivateEndpoint};
-pub use serving::{AciService, ArcCluster, ContainerGroup, Registry};
+pub use serving::{AciService, AksService, ArcCluster, ContainerGroup, Registry};
 pub use tags::service_tags;
 
 use crate::estate::{Estate, FORMAT, Header, SubscriptionName};

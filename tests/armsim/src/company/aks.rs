@@ -39,6 +39,8 @@ pub struct Aks {
     pub kubelet_id: String,
     /// The tenant.
     pub tenant_id: String,
+    /// Whether it has the extension of Azure Machine Learning, which v2 needs.
+    pub extension: bool,
     /// A guid that names of the cluster's parts are made of.
     pub salt: String,
 }
@@ -126,6 +128,19 @@ impl Aks {
             "provisioningState": "Succeeded", "powerState": {"code": "Running"},
             "orchestratorVersion": self.version, "enableNodePublicIP": false, "osType": "Linux", "osSKU": "Ubuntu",
         })
+    }
+
+    fn extension(&self) -> Value {
+        let of = "Microsoft.KubernetesConfiguration/extensions";
+        let id = format!("{}/providers/{of}/azureml", self.id());
+        let internal = self.scoring_ip.as_ref().map(|_| "azure");
+        let properties = json!({"extensionType": "microsoft.azureml.kubernetes", "autoUpgradeMinorVersion": true,
+            "releaseTrain": "stable", "version": null, "currentVersion": "1.1.76", "provisioningState": "Succeeded",
+            "scope": {"cluster": {"releaseNamespace": "azureml"}}, "configurationProtectedSettings": {},
+            "configurationSettings": {"enableInference": "True", "inferenceRouterServiceType": "LoadBalancer",
+                "internalLoadBalancerProvider": internal, "allowInsecureConnections": "False",
+                "sslCname": format!("scoring.{}.example", self.name)}});
+        json!({"id": id, "name": "azureml", "type": of, "properties": properties})
     }
 
     fn scale_set(&self, nodes: &Scope, pool: &str, nsg: &str) -> Value {
@@ -220,6 +235,9 @@ impl Resource for Aks {
             let rules = [("azureml-fe-80", 80), ("azureml-fe-443", 443)];
             let frontend = format!("a{}", self.salt.replace('-', ""));
             records.push(self.balancer(&nodes, "kubernetes-internal", &frontend, internal, &rules));
+        }
+        if self.extension {
+            records.push(self.extension());
         }
         if self.private {
             let api_server = PrivateEndpoint {

@@ -212,6 +212,41 @@ impl Resource for OnlineEndpoint {
     }
 }
 
+/// An online endpoint on a Kubernetes compute, with one deployment.
+#[derive(Debug, Clone)]
+pub struct KubernetesEndpoint {
+    /// The compute's id.
+    pub compute: String,
+    /// Its name.
+    pub name: String,
+    /// The workspace's region.
+    pub location: String,
+    /// The address of the scoring front end.
+    pub address: String,
+}
+
+impl Resource for KubernetesEndpoint {
+    fn id(&self) -> String {
+        let workspace = self.compute.split("/computes/").next().unwrap_or_default();
+        format!("{workspace}/onlineEndpoints/{}", self.name)
+    }
+
+    fn records(&self) -> Vec<Value> {
+        let of = format!("{WORKSPACES}/onlineEndpoints");
+        let uri = format!("https://{}/api/v1/endpoint/{}/score", self.address, self.name);
+        let endpoint = json!({"authMode": "AMLToken", "traffic": {"blue": 100}, "mirrorTraffic": {},
+            "properties": {}, "compute": self.compute, "scoringUri": uri});
+        let deployment = json!({"endpointComputeType": "Kubernetes", "instanceType": null, "model": null});
+        let mut endpoint = tracked(&self.id(), &of, &self.location, endpoint);
+        endpoint["kind"] = json!("K8S");
+        let blue = format!("{}/deployments/blue", self.id());
+        let mut deployment = tracked(&blue, &format!("{of}/deployments"), &self.location, deployment);
+        deployment["kind"] = json!("K8S");
+        deployment["sku"] = json!({"name": "Default", "capacity": 1});
+        vec![endpoint, deployment]
+    }
+}
+
 /// A rule of a workspace's managed network that lets one name out.
 #[derive(Debug, Clone)]
 pub struct OutboundRule {

@@ -5,9 +5,9 @@
 
 use super::aks::Aks;
 use super::hub::{Landscape, REGION, endpoint};
-use super::machine_learning::{AksCompute, AksNetworking, KubernetesCompute, Workspace};
+use super::machine_learning::{AksCompute, AksNetworking, KubernetesCompute, KubernetesEndpoint, Workspace};
 use super::network::{Nsg, Rule, Subnet, Vnet};
-use super::serving::{AciService, ContainerGroup, Registry};
+use super::serving::{AciService, AksService, ContainerGroup, Registry};
 use super::{Block, Resource, Role, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -291,6 +291,7 @@ impl Pattern<'_> {
             principal_id: land.company.guid(&format!("principal {name}")),
             kubelet_id: land.company.guid(&format!("principal {name}-agentpool")),
             tenant_id: land.company.tenant_id().to_owned(),
+            extension: serving == Serving::KubernetesV2,
             salt,
         };
         let id = land.company.add(&cluster);
@@ -319,12 +320,19 @@ impl Pattern<'_> {
     ) -> String {
         let name = cluster.name.trim_start_matches("aks-").to_owned();
         if serving == Serving::KubernetesV2 {
-            return land.company.add(&KubernetesCompute {
+            let compute = land.company.add(&KubernetesCompute {
                 workspace: workspace.to_owned(),
                 name: format!("k8s-{name}"),
                 location: self.scope.location.clone(),
                 cluster: cluster.id(),
             });
+            land.company.add(&KubernetesEndpoint {
+                compute: compute.clone(),
+                name: format!("predict-{name}"),
+                location: self.scope.location.clone(),
+                address: cluster.scoring_ip.clone().unwrap_or_default(),
+            });
+            return compute;
         }
         let created = serving == Serving::AksV1Created;
         let bridge = if self.has(Flaw::DockerBridge) {
@@ -333,6 +341,14 @@ impl Pattern<'_> {
             BRIDGE.to_owned()
         };
         let subnet = cluster.subnet.clone();
+        if let Some(address) = &cluster.scoring_ip {
+            land.company.add(&AksService {
+                workspace: workspace.to_owned(),
+                name: format!("predict-{name}"),
+                compute: format!("inf-{name}"),
+                address: address.clone(),
+            });
+        }
         land.company.add(&AksCompute {
             workspace: workspace.to_owned(),
             name: format!("inf-{name}"),

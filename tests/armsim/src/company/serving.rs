@@ -90,6 +90,41 @@ impl Resource for AciService {
     }
 }
 
+/// A v1 service on AKS.
+#[derive(Debug, Clone)]
+pub struct AksService {
+    /// The workspace's id.
+    pub workspace: String,
+    /// The service's name.
+    pub name: String,
+    /// The name of the compute that it runs on.
+    pub compute: String,
+    /// The address of the scoring front end.
+    pub address: String,
+}
+
+impl Resource for AksService {
+    fn id(&self) -> String {
+        format!("{}/services/{}", self.workspace, self.name)
+    }
+
+    fn records(&self) -> Vec<Value> {
+        let (address, name) = (&self.address, &self.name);
+        let namespace = self.workspace.rsplit('/').next().unwrap_or_default();
+        let properties = json!({
+            "computeType": "AKS", "computeName": self.compute, "namespace": format!("azureml-{namespace}"),
+            "deploymentType": "HttpRealtimeEndpoint", "numReplicas": 1, "isDefault": null,
+            "scoringUri": format!("http://{address}:80/api/v1/service/{name}/score"),
+            "swaggerUri": format!("http://{address}/api/v1/service/{name}/swagger.json"),
+            "authEnabled": true, "aadAuthEnabled": false, "appInsightsEnabled": false, "autoScaler": null,
+            "kvTags": {}, "description": null, "state": "Healthy",
+            "properties": {"hasInferenceSchema": "False", "hasHttps": "False"},
+        });
+        vec![json!({"id": self.id(), "name": name, "properties": properties,
+            "type": "Microsoft.MachineLearningServices/workspaces/services"})]
+    }
+}
+
 /// A premium registry.
 #[derive(Debug, Clone)]
 pub struct Registry {
