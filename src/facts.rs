@@ -11,7 +11,9 @@ pub mod exposure;
 mod hosting;
 mod ranges;
 mod subjects;
+pub mod touched;
 mod unknown;
 
 pub use document::{Document, Fact, Search, SubjectKind};
 pub use subjects::{Hidden, Subjects, derive};
+pub use touched::{Touched, touched};
