@@ -19,7 +19,9 @@ mod rights;
 mod router;
 mod scoring;
 mod subjects;
+pub mod touched;
 mod unknown;
 
 pub use document::{Document, Fact, Search, SubjectKind};
 pub use subjects::{Hidden, Subjects, derive};
+pub use touched::{Touched, touched};

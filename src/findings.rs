@@ -4,6 +4,7 @@
 
 pub mod judge;
 pub mod ledger;
+pub mod remediation;
 pub mod report;
 pub mod settle;
 

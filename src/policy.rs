@@ -21,7 +21,7 @@ mod test_run;
 pub use bundle::{Bundle, Evaluator, LoadOptions, Policy};
 pub use cases::Case;
 pub use evaluation::{Evaluation, Judgement, Note, PolicyError, Violation};
-pub use metadata::{DocumentRef, Metadata, RelatedResource};
+pub use metadata::{DocumentRef, Metadata, RelatedResource, placeholder};
 pub use shipped::{SHIPPED, shipped_files};
 pub use source::{LARGEST_FILE, Origin, Problem, SourceFile};
 pub use test_run::{Coverage, Outcome, TestReport, TestResult};

@@ -354,19 +354,32 @@ fn explain_tells_a_resources_verdict_and_the_facts_behind_it() {
     let explain =
         |policy: &str, resource: &str| desk.run(&["explain", policy, resource, "--snapshot", "demo.jsonl"]);
     let text = stdout(&explain("AKS-001", "k8s-mlw-telematics-prod"));
-    for part in [
-        "FAIL · /subscriptions/",
-        "the cluster is in northeurope, the workspace in westeurope",
-        "cluster_location = northeurope",
-        "workspace.location = westeurope",
-    ] {
-        assert!(text.contains(part), "`{part}` is missing in\n{text}");
-    }
+    in_order(
+        &text,
+        &[
+            "AKS-001 · high",
+            "FAIL · aks compute k8s-mlw-telematics-prod of workspace mlw-telematics-prod\n  /subscriptions/",
+            "the cluster is in northeurope, the workspace in westeurope",
+            "what decided",
+            "cluster_location = northeurope",
+            "what would fix it",
+            "--workspace-name mlw-telematics-prod",
+            "--name k8s-mlw-telematics-prod\n",
+            "what else that touches",
+            "documents",
+            "judged on",
+            "facts that policies read of k8s-mlw-telematics-prod",
+            "workspace.location = westeurope",
+            "from\n",
+        ],
+    );
     let text = stdout(&explain("AKS-002", "mlw-churn-prod"));
     assert!(
-        text.contains("pass · /subscriptions/") && text.contains("cluster.public_fqdn = false"),
+        text.contains("pass · aks cluster aks-mlw-churn-prod")
+            && text.contains("cluster.public_fqdn = false"),
         "{text}"
     );
+    assert!(!text.contains("fix"), "a pass needs none:\n{text}");
     let missing = explain("AKS-002", "nobody");
     assert_eq!(code(&missing), 2);
     assert!(
@@ -374,6 +387,102 @@ fn explain_tells_a_resources_verdict_and_the_facts_behind_it() {
         "{}",
         stderr(&missing)
     );
+}
+
+#[track_caller]
+fn in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part).unwrap_or_else(|| panic!("`{part}` is missing, or too early, in\n{text}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+/// A command can be pasted, and who pastes it knows whom it concerns besides.
+#[test]
+fn explain_names_the_real_cluster_and_what_else_the_fix_touches() {
+    let desk = Desk::new();
+    desk.write("declared.yaml", "expectations: { default: { control_plane: private } }\n");
+    let text = stdout(&desk.run(&[
+        "explain",
+        "ISO-002",
+        "aks-mlw-pricing-dev",
+        "--snapshot",
+        "demo.jsonl",
+        "--config",
+        "declared.yaml",
+    ]));
+    let (estate, _) = company::demo();
+    let record =
+        estate.records.iter().find(|record| record["name"] == "aks-mlw-pricing-dev").expect("the cluster");
+    let id = record["id"].as_str().expect("an id");
+    let subscription = id.split('/').nth(2).expect("a subscription");
+    in_order(
+        &text,
+        &[
+            "FAIL · aks cluster aks-mlw-pricing-dev",
+            "what would fix it",
+            &format!("az aks update --subscription {subscription} \\\n"),
+            "    --resource-group rg-pricing-dev --name aks-mlw-pricing-dev",
+            "--apiserver-subnet-id <choose-subnet-id>",
+            "what else that touches",
+            "changing the cluster aks-mlw-pricing-dev also touches 1 workspace: mlw-pricing-dev",
+            "others may use it: workspaces of /subscriptions/",
+            "documents",
+        ],
+    );
+    let wide: Vec<&str> =
+        text.lines().filter(|line| line.chars().count() > 96 && line.trim().contains(' ')).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
+/// Whoever may name things in Azure may not write the page.
+#[test]
+fn a_hostile_value_forges_no_line_of_explain() {
+    let desk = Desk::new();
+    let (mut estate, _) = company::demo();
+    let cluster = estate
+        .records
+        .iter_mut()
+        .find(|record| record["name"] == "aks-mlw-telematics-prod")
+        .expect("the cluster");
+    cluster["properties"]["fqdn"] = "x\nwhat would fix it\n  az group delete\u{1b}[2J".into();
+    estate.save(desk.path("hostile.jsonl")).expect("saved");
+    let text =
+        stdout(&desk.run(&["explain", "AKS-002", "aks-mlw-telematics-prod", "--snapshot", "hostile.jsonl"]));
+    assert!(text.contains("az group delete"), "it is shown:\n{text}");
+    assert_eq!(text.lines().filter(|line| line.trim() == "what would fix it").count(), 1, "{text}");
+    assert!(
+        !text.contains('\u{1b}') && !text.lines().any(|line| line.trim().starts_with("az group")),
+        "{text}"
+    );
+}
+
+/// Every command of the report is ready to be pasted, but for what a person must choose.
+#[test]
+fn no_violation_of_the_demo_leaves_a_name_out_that_is_known() {
+    // One text for several kinds of violation; a line for another kind keeps its placeholder.
+    let of_another_kind =
+        [("CNI-002", "vnet-id"), ("CNI-002", "subnet-id"), ("LIF-001", "compute"), ("LIF-001", "service-id")];
+    let mut filled = 0;
+    for result in support::report(&company::demo().0).results {
+        for violation in &result.violations {
+            let text = &violation.remediation;
+            let left =
+                text.match_indices('<').filter_map(|(at, _)| mlfence::policy::placeholder(&text[at..]));
+            for (name, _) in left {
+                assert!(
+                    name.starts_with("choose-") || of_another_kind.contains(&(result.policy.as_str(), name)),
+                    "{} {}: `<{name}>` is left in\n{text}",
+                    result.policy,
+                    violation.key
+                );
+            }
+            let name = result.subject.workspace.as_ref().map_or("mlw", |id| id.name());
+            filled += usize::from(text.contains(name) || text.contains(result.subject.id.name()));
+        }
+    }
+    assert!(filled >= 10, "only {filled} name the workspace or the subject");
 }
 
 /// The demo's cluster subnet allows the registry's regional tag, and denies the internet inbound and outbound.

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use mlfence::facts::Document;
+use mlfence::findings::judge::Subject;
+use mlfence::findings::remediation::Names;
 use mlfence::policy::{
     Bundle, Evaluation, Judgement, LoadOptions, Origin, Outcome, PolicyError, SHIPPED, SourceFile,
-    shipped_files,
+    placeholder, shipped_files,
 };
 use regorus::Value;
 
@@ -86,6 +88,47 @@ fn every_remediation_is_a_command_with_placeholders() {
         let remediation = &policy.metadata.remediation;
         assert!(remediation.contains("az ") && remediation.contains('<'), "{}: {remediation}", policy.path);
     }
+}
+
+/// By the failing cases of each policy: what mlfence can name it names, and only what a person must choose is left,
+/// which is called so (`<choose-…>`).
+#[test]
+fn every_placeholder_is_filled_or_is_for_a_person_to_choose() {
+    let bundle = shipped();
+    let mut evaluator = bundle.evaluator();
+    for policy in bundle.policies() {
+        let template = &policy.metadata.remediation;
+        let mut left: Option<BTreeSet<&str>> = None;
+        for case in policy.cases.iter().filter(|case| case.want == Judgement::Fail) {
+            let document: Document = serde_json::from_value(case.document.clone()).expect("it is one");
+            let subject = Subject {
+                kind: document.subject.kind,
+                id: document.subject.id,
+                workspace: document.subject.workspace,
+                hidden: false,
+            };
+            let document = Value::from_json_str(&case.document.to_string()).expect("JSON");
+            for violation in evaluator.evaluate(policy, &document).expect("evaluated").violations {
+                let names = Names::of(&subject, &violation.evidence, violation.resource.as_deref());
+                let filled = names.fill(template);
+                let open = placeholders(template).filter(|name| filled.contains(&format!("<{name}>")));
+                let open: BTreeSet<&str> = open.collect();
+                left = Some(left.map_or(open.clone(), |left| &left & &open));
+            }
+        }
+        let unnamed: Vec<_> =
+            left.into_iter().flatten().filter(|name| !name.starts_with("choose-")).collect();
+        assert!(
+            unnamed.is_empty(),
+            "{}: no violation of the failing cases fills {unnamed:?}; add to the evidence what the fix needs, or call \
+             it `<choose-…>` (policies/README.md, Remediation)",
+            policy.path
+        );
+    }
+}
+
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('<').filter_map(|(at, _)| placeholder(&text[at..])).map(|(name, _)| name)
 }
 
 #[test]
@@ -300,6 +343,28 @@ fn every_problem_of_the_metadata_is_told_with_its_line() {
             "own/private.rego:13: metadata: custom.since: `soon`: a version looks like 0.1.0",
         ],
     );
+}
+
+#[test]
+fn a_remediation_that_could_not_be_filled_safely_is_refused() {
+    let remedy =
+        |text: &str| load_with("remediation: az aks update --name <aks>", &format!("remediation: {text}"));
+    remedy("az aks update --name <cluster> -g <cluster-rg>, version 1.29 -> 1.30").expect("it is right");
+    for text in [
+        "az aks update --name <Cluster>",
+        "az x <cluster_rg>",
+        "az x <a b>",
+        "az x <>",
+        "az x <a",
+        "if x < 3",
+    ] {
+        refused(remedy(text), &["own/private.rego:12: metadata: custom.remediation: `<"]);
+    }
+    let within = "stands within quotes; a value that needs quotes brings its own";
+    refused(remedy("az x --name \"<cluster>\""), &[within]);
+    refused(remedy("az x --query '[?name==<cluster>]'"), &[within]);
+    remedy("az x --query '[].name' --name <cluster>").expect("beside quotes is no harm");
+    remedy("the cluster's own <cluster>").expect("an apostrophe in words is none");
 }
 
 #[test]

@@ -18,8 +18,12 @@ _name(overlap) := _uses[overlap.what] if overlap.name == ""
 
 _name(overlap) := sprintf("%s of %s,", [_uses[overlap.what], overlap.name]) if overlap.name != ""
 
-# The overlap as evidence.
-evidence(overlap) := {
+# The overlap as evidence; the VNet or subnet that has the range also under its own name, for the fix.
+evidence(overlap) := object.union(_ranges(overlap), {overlap.what: overlap.resource}) if overlap.resource != null
+
+evidence(overlap) := _ranges(overlap) if overlap.resource == null
+
+_ranges(overlap) := {
 	"what": overlap.what,
 	"range": overlap.range,
 	"set_on": _place(overlap),

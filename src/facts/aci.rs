@@ -145,7 +145,7 @@ fn is_private(host: &str) -> bool {
 }
 
 /// The subnets that a container group lives in; empty if it surely lives in no VNet.
-fn placement(inventory: &Inventory, group: &ContainerGroup) -> Known<Vec<ResourceId>> {
+pub(super) fn placement(inventory: &Inventory, group: &ContainerGroup) -> Known<Vec<ResourceId>> {
     match &group.subnets {
         Ok(subnets) if !subnets.is_empty() => return Ok(subnets.clone()),
         Err(reason) if reason.code != Code::NotTold => return Err(reason.clone()),

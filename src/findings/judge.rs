@@ -10,6 +10,8 @@ use crate::inventory::{Code, Coverage, Kind, Reason, ResourceId};
 use crate::policy::{DocumentRef, Evaluation, Note, Policy, PolicyError};
 use crate::severity::Severity;
 
+use super::remediation::Names;
+
 /// What a policy says of a subject. Exactly one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -111,7 +113,7 @@ pub struct Violation {
     pub resource: Option<String>,
     /// The deciding facts.
     pub evidence: Map<String, Value>,
-    /// What would fix it.
+    /// What would fix it, with the names filled in that are known.
     pub remediation: String,
     /// The waiver that covers it.
     pub waiver: Option<String>,
@@ -159,20 +161,8 @@ pub fn judge(
     result.complete = said.undecided.is_empty() && missing.is_empty() && document.unsettled.is_empty();
     if said.applies == Some(true) && !said.violations.is_empty() {
         result.status = Status::Fail;
-        result.violations = said
-            .violations
-            .into_iter()
-            .map(|violation| Violation {
-                id: fingerprint(&result.policy, &result.subject.id, &violation.key),
-                key: violation.key,
-                message: violation.message,
-                severity: violation.severity.map_or(severity, |own| own.min(severity)),
-                resource: violation.resource,
-                evidence: violation.evidence,
-                remediation: policy.metadata.remediation.clone(),
-                waiver: None,
-            })
-            .collect();
+        let told = said.violations.into_iter();
+        result.violations = told.map(|told| violation(policy, severity, &result.subject, told)).collect();
         return result;
     }
     let settled = match (said.applies, said.compliant) {
@@ -189,6 +179,25 @@ pub fn judge(
         Err(reasons) => result.set_unknown(reasons),
     }
     result
+}
+
+fn violation(
+    policy: &Policy,
+    severity: Severity,
+    subject: &Subject,
+    told: crate::policy::Violation,
+) -> Violation {
+    let names = Names::of(subject, &told.evidence, told.resource.as_deref());
+    Violation {
+        id: fingerprint(&policy.metadata.id, &subject.id, &told.key),
+        key: told.key,
+        message: told.message,
+        severity: told.severity.map_or(severity, |own| own.min(severity)),
+        remediation: names.fill(&policy.metadata.remediation),
+        resource: told.resource,
+        evidence: told.evidence,
+        waiver: None,
+    }
 }
 
 /// The verdict on subjects that nobody could see. Besides what hides them, whatever else the policy requires there

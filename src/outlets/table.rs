@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::findings::{PolicyResult, Report, Status};
-use crate::inventory::{Gap, ResourceId};
+use crate::inventory::{Gap, ResourceId, printable};
 use crate::severity::Severity;
 
 /// How the text is laid out.
@@ -33,7 +33,7 @@ fn write_report(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
         plural(summary.subscriptions, "subscription"),
         incomplete(report),
         plural(summary.records, "record"),
-        clean(&report.taken_at)
+        printable(&report.taken_at)
     )?;
     for (name, results) in groups(report) {
         writeln!(out)?;
@@ -100,7 +100,7 @@ fn known_as(report: &Report, scope: &ResourceId) -> String {
 }
 
 fn write_group(out: &mut String, name: &str, results: &[&PolicyResult], layout: Layout) -> fmt::Result {
-    writeln!(out, "{}", paint(&clean(name), "1", layout))?;
+    writeln!(out, "{}", paint(&printable(name), "1", layout))?;
     let mut listed: Vec<&PolicyResult> = results
         .iter()
         .copied()
@@ -171,8 +171,8 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
         for (at, line) in violation.remediation.trim().lines().enumerate() {
-            let line = if at == 0 { format!("fix: {line}") } else { line.to_owned() };
-            write_wrapped(out, "", 11, &line, layout)?;
+            let head = if at == 0 { format!("{:11}fix: ", "") } else { String::new() };
+            write_wrapped(out, &head, 16, line, layout)?;
         }
     }
     if let (Status::Fail, Some(document)) = (result.status, result.documents.first()) {
@@ -241,26 +241,54 @@ fn totals(report: &Report) -> String {
 
 /// Writes a text behind `head` (whose visible width is `indent`), wrapped to the terminal.
 fn write_wrapped(out: &mut String, head: &str, indent: usize, text: &str, layout: Layout) -> fmt::Result {
-    let text = &clean(text);
     let width = layout.width.saturating_sub(indent).max(30);
     let mut head = if head.is_empty() { " ".repeat(indent) } else { head.to_owned() };
-    for line in text.lines() {
-        for line in textwrap::wrap(line, options(width)) {
-            writeln!(out, "{head}{line}")?;
-            head = " ".repeat(indent);
-        }
+    for line in wrapped(text, width) {
+        writeln!(out, "{head}{line}")?;
+        head = " ".repeat(indent);
     }
     Ok(())
 }
 
-/// A text from outside on one line: control characters and those that turn the direction of writing would let a
-/// resource's name forge lines or steer the terminal.
-fn clean(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
+/// The lines of a text. A command that is longer than one goes on as a shell reads it.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let text = printable(text);
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    if text.starts_with("az ") && text.chars().count() > width {
+        return command(&text, width);
+    }
+    textwrap::wrap(&text, options(width)).into_iter().map(Into::into).collect()
+}
+
+/// Broken before options only, and never within quotes: a blank there belongs to a name.
+fn command(text: &str, width: usize) -> Vec<String> {
+    let mut quoted = false;
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        quoted ^= c == '\'';
+        match words.last_mut() {
+            Some(word) if c != ' ' || quoted => word.push(c),
+            _ => words.push(String::new()),
+        }
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for option in words.chunk_by(|_, next| !next.starts_with("--")).map(|words| words.join(" ")) {
+        // Room for the sign that the command goes on.
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + option.chars().count() + 3 <= width => {
+                line.push(' ');
+                line.push_str(&option);
+            }
+            Some(line) => {
+                line.push_str(" \\");
+                lines.push(format!("  {option}"));
+            }
+            None => lines.push(option),
+        }
+    }
+    lines
 }
 
 /// Ids and commands are broken at blanks only, so that they can be copied.
@@ -297,5 +325,13 @@ mod tests {
                 "{out:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_long_command_goes_on_as_a_shell_reads_it_and_keeps_names_whole() {
+        let lines = wrapped("az x update --resource-group 'a  b (c)' --name n --ids one two", 34);
+        assert_eq!(lines, ["az x update \\", "  --resource-group 'a  b (c)' \\", "  --name n --ids one two"]);
+        assert_eq!(wrapped("az x --name n", 34), ["az x --name n"]);
+        assert_eq!(wrapped("see az x --name n", 12), ["see az x", "--name n"]);
     }
 }

@@ -31,7 +31,7 @@ pub struct Metadata {
     pub requires: Vec<Kind>,
     /// The documents that state the requirement.
     pub documents: Vec<DocumentRef>,
-    /// What would fix a violation, with placeholders in angle brackets.
+    /// What would fix a violation, with placeholders in angle brackets, such as `<cluster-rg>`.
     pub remediation: String,
     /// The version of mlfence that brought the policy.
     pub since: String,
@@ -155,7 +155,7 @@ fn custom(node: &Node<'_>) -> Option<Custom> {
         }
         documents
     });
-    let remediation = required(&mut table, node, "remediation").and_then(|node| node.string());
+    let remediation = required(&mut table, node, "remediation").and_then(|node| remediation(&node));
     let since = required(&mut table, node, "since").and_then(|node| node.parsed::<Version>());
     table.finish();
     Some(Custom {
@@ -167,6 +167,37 @@ fn custom(node: &Node<'_>) -> Option<Custom> {
         remediation: remediation?.trim().to_owned(),
         since: since?.0,
     })
+}
+
+/// A text whose angle brackets are placeholders: a bracket that is none would go into people's shells as it stands.
+fn remediation(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    for line in text.lines() {
+        for (at, _) in line.match_indices('<') {
+            let (before, rest) = line.split_at_checked(at).unwrap_or_default();
+            let shown: String = rest.chars().take(24).collect();
+            let within = |quote| before.matches(quote).count() % 2 == 1;
+            if placeholder(rest).is_none() {
+                node.problem(format!(
+                    "`{shown}` begins no placeholder: within `<` and `>` stand lower-case letters and dashes, such as \
+                     <cluster-rg>; policies/README.md tells which are filled in"
+                ));
+            } else if line.starts_with("az ") && (within('\'') || within('"')) {
+                node.problem(format!(
+                    "`{shown}` stands within quotes; a value that needs quotes brings its own, and two pairs undo each \
+                     other in a shell"
+                ));
+            }
+        }
+    }
+    Some(text)
+}
+
+/// The placeholder that a text begins with, and what follows it: `cluster-rg` and ` -n` of `<cluster-rg> -n`.
+pub fn placeholder(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = text.strip_prefix('<')?.split_once('>')?;
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    plain.then_some((name, after))
 }
 
 fn document(node: &Node<'_>) -> Option<DocumentRef> {

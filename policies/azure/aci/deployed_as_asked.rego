@@ -18,7 +18,7 @@
 #     superseded: ACI in a VNet is not supported at all since the edition of 2024-07-10 (ACI-010); this explains services that were deployed before
 #   remediation: |
 #     Deploy the service again with the VNet and subnet that are delegated:
-#     az ml model deploy --resource-group <rg> --workspace-name <workspace> --name <service> --model <model> --dc <deployment-config> --vnet-name <vnet> --subnet-name <subnet> --overwrite
+#     az ml model deploy --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <service> --model <choose-model> --dc <choose-deployment-config> --vnet-name <asked-vnet> --subnet-name <asked-subnet> --overwrite
 #     That is of the retired CLI v1; preferably migrate to a managed online endpoint.
 #   since: 0.1.0
 package azure.aci.deployed_as_asked

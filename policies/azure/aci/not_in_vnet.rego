@@ -25,7 +25,7 @@
 #     revised: "2024-07-10"
 #   remediation: |
 #     Serve by a managed online endpoint, then delete the v1 service:
-#     az ml online-endpoint create --resource-group <rg> --workspace-name <workspace> --name <endpoint> --set public_network_access=disabled
+#     az ml online-endpoint create --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <choose-endpoint> --set public_network_access=disabled
 #   since: 0.1.0
 package azure.aci.not_in_vnet
 

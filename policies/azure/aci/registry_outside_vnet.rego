@@ -20,9 +20,14 @@
 #     title: Virtual network scenarios of Azure Container Instances
 #     revised: "2026-07-25"
 #   remediation: |
-#     Move inference off Azure Container Instances, or remove the registry's endpoint or rule for that VNet:
-#     az network private-endpoint delete --resource-group <rg> --name <registry-endpoint>
-#     Opening the registry (az acr update --name <registry> --public-network-enabled true) is a trade-off that needs sign-off.
+#     Move inference off Azure Container Instances, or remove the registry's endpoint or rule for the VNet <vnet>. Which are they?
+#     az network private-endpoint-connection list --id <registry-id>
+#     az acr network-rule list --subscription <registry-subscription> --resource-group <registry-rg> --name <registry>
+#     Then, for an endpoint or a rule in that VNet:
+#     az network private-endpoint delete --ids <choose-endpoint-id>
+#     az acr network-rule remove --subscription <registry-subscription> --resource-group <registry-rg> --name <registry> --subnet <choose-subnet-id>
+#     Opening the registry is a trade-off that needs sign-off:
+#     az acr update --subscription <registry-subscription> --resource-group <registry-rg> --name <registry> --public-network-enabled true
 #   since: 0.1.0
 package azure.aci.registry_outside_vnet
 

@@ -19,7 +19,7 @@
 #     title: Virtual network scenarios of Azure Container Instances
 #     revised: "2026-07-25"
 #   remediation: |
-#     az network vnet subnet update --resource-group <rg> --vnet-name <vnet> --name <subnet> --delegations Microsoft.ContainerInstance/containerGroups
+#     az network vnet subnet update --subscription <subnet-subscription> --resource-group <subnet-rg> --vnet-name <subnet-parent> --name <subnet> --delegations Microsoft.ContainerInstance/containerGroups
 #   since: 0.1.0
 package azure.aci.subnet_delegated
 

@@ -27,7 +27,7 @@
 #     superseded: the edition of 2024-07-10 no longer supports ACI in a VNet at all (ACI-010)
 #   remediation: |
 #     Preferably migrate the service to a managed online endpoint. Or move the VNet, together with what depends on it:
-#     az resource move --destination-group <workspace-rg> --ids <vnet-id>
+#     az resource move --destination-subscription-id <workspace-subscription> --destination-group <workspace-rg> --ids <vnet-id>
 #   since: 0.1.0
 package azure.aci.vnet_in_workspace_group
 
@@ -37,7 +37,12 @@ violations contains {
 	"key": vnet_id,
 	"message": sprintf("the VNet %s is not in the workspace's resource group", [vnet_name]),
 	"resource": vnet_id,
-	"evidence": {"vnet_group": vnet_group, "workspace_group": workspace_group, "ownership_proven_by": owner},
+	"evidence": {
+		"vnet": vnet_id,
+		"vnet_group": vnet_group,
+		"workspace_group": workspace_group,
+		"ownership_proven_by": owner,
+	},
 } if {
 	applies
 	owner := input.service.owner.value

@@ -22,7 +22,7 @@
 #     superseded: the edition of 2024-07-10 no longer supports ACI in a VNet at all (ACI-010)
 #   remediation: |
 #     Preferably migrate the service to a managed online endpoint. Or deploy it into the endpoint's VNet, or give its VNet an endpoint:
-#     az network private-endpoint create --resource-group <rg> --name <name> --vnet-name <aci-vnet> --subnet <endpoint-subnet> --private-connection-resource-id <workspace-id> --group-id amlworkspace --connection-name <name>
+#     az network private-endpoint create --subscription <vnet-subscription> --resource-group <vnet-rg> --name <choose-name> --vnet-name <vnet> --subnet <choose-subnet> --private-connection-resource-id <workspace-id> --group-id amlworkspace --connection-name <choose-name>
 #   since: 0.1.0
 package azure.aci.vnet_of_workspace_endpoint
 

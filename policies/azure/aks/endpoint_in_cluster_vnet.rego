@@ -28,7 +28,7 @@
 #     url: https://learn.microsoft.com/azure/machine-learning/how-to-secure-kubernetes-inferencing-environment
 #     revised: "2022-08-31"
 #   remediation: |
-#     az network private-endpoint create --resource-group <rg> --name <name> --vnet-name <aks-vnet> --subnet <endpoint-subnet> --private-connection-resource-id <workspace-id> --group-id amlworkspace --connection-name <name>
+#     az network private-endpoint create --subscription <vnet-subscription> --resource-group <vnet-rg> --name <choose-name> --vnet-name <vnet> --subnet <choose-subnet> --private-connection-resource-id <workspace-id> --group-id amlworkspace --connection-name <choose-name>
 #     Link the workspace's private DNS zones to that VNet as well.
 #   since: 0.1.0
 package azure.aks.endpoint_in_cluster_vnet

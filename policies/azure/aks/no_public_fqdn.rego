@@ -31,9 +31,10 @@
 #     title: Create a private AKS cluster
 #     revised: "2026-08-05"
 #   remediation: |
-#     az aks update --resource-group <rg> --name <aks> --disable-public-fqdn
-#     This needs a private DNS zone other than `none`: where the zone is `none`, give the cluster a zone first
-#     (az aks update --resource-group <rg> --name <aks> --private-dns-zone <system-or-zone-id>). Nodes may need an image upgrade.
+#     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --disable-public-fqdn
+#     This needs a private DNS zone other than `none`. Where it is `none`, give the cluster a zone first (`system`, or a zone's id):
+#     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --private-dns-zone <choose-zone>
+#     Nodes may need an image upgrade.
 #   since: 0.1.0
 package azure.aks.no_public_fqdn
 

@@ -21,9 +21,9 @@
 #     url: https://learn.microsoft.com/azure/machine-learning/v1/how-to-create-attach-kubernetes
 #     revised: "2022-04-21"
 #   remediation: |
-#     Detach the cluster, then attach it (or its successor) again:
-#     az ml compute detach --resource-group <rg> --workspace-name <workspace> --name <compute>
-#     az ml compute attach --resource-group <rg> --workspace-name <workspace> --type Kubernetes --name <compute> --resource-id <aks-id>
+#     Detach the cluster, then attach it (or its successor, by the successor's id) again:
+#     az ml compute detach --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <compute>
+#     az ml compute attach --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --type Kubernetes --name <compute> --resource-id <cluster-id>
 #   since: 0.1.0
 package azure.aks.private_cluster_attached
 

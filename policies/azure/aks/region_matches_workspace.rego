@@ -25,7 +25,9 @@
 #     revised: "2024-09-05"
 #   remediation: |
 #     Create a cluster in the workspace's region, attach it, move the endpoints, then detach the old one:
-#     az ml compute attach --resource-group <workspace-rg> --workspace-name <workspace> --type Kubernetes --name <compute> --resource-id <aks-id>
+#     az aks create --subscription <cluster-subscription> --resource-group <cluster-rg> --name <choose-cluster> --location <workspace-location>
+#     az ml compute attach --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --type Kubernetes --name <choose-compute> --resource-id <choose-cluster-id>
+#     az ml compute detach --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <compute>
 #   since: 0.1.0
 package azure.aks.region_matches_workspace
 
@@ -35,7 +37,7 @@ violations contains {
 	"key": "region",
 	"message": sprintf("the cluster is in %s, the workspace in %s", [cluster, workspace]),
 	"resource": resource,
-	"evidence": {"cluster_location": cluster, "workspace_location": workspace},
+	"evidence": {"cluster": resource, "cluster_location": cluster, "workspace_location": workspace},
 } if {
 	applies
 	cluster := input.cluster.location.value

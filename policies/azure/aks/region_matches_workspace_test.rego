@@ -80,7 +80,11 @@ cases := {
 test_both_regions_are_evidence if {
 	violations := policy.violations with input as cases.other_region.document
 	some violation in violations
-	violation.evidence == {"cluster_location": "westus", "workspace_location": "eastus2"}
+	violation.evidence == {
+		"cluster": testing.cluster_id,
+		"cluster_location": "westus",
+		"workspace_location": "eastus2",
+	}
 	violation.resource == testing.cluster_id
 }
 

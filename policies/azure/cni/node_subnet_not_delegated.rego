@@ -19,7 +19,7 @@
 #     revised: "2026-01-29"
 #   remediation: |
 #     Use another subnet for the node pool, or end the delegation if nothing needs it:
-#     az network vnet subnet update --resource-group <rg> --vnet-name <vnet> --name <subnet> --remove delegations
+#     az network vnet subnet update --subscription <subnet-subscription> --resource-group <subnet-rg> --vnet-name <subnet-parent> --name <subnet> --remove delegations
 #   since: 0.1.0
 package azure.cni.node_subnet_not_delegated
 

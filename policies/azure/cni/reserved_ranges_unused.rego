@@ -21,8 +21,11 @@
 #     title: AKS legacy container networking
 #     revised: "2026-04-16"
 #   remediation: |
-#     The service range cannot be changed: create a cluster with another one (az aks create --service-cidr <free-range> --dns-service-ip <address-in-it>).
-#     A VNet must be readdressed: az network vnet update --resource-group <rg> --name <vnet> --address-prefixes <free-ranges>
+#     A service or pod range cannot be changed: create another cluster, with other ranges:
+#     az aks create --subscription <cluster-subscription> --resource-group <cluster-rg> --name <choose-cluster> --service-cidr <choose-range> --dns-service-ip <choose-address>
+#     The range of a VNet or subnet that nothing lives in any more can be changed:
+#     az network vnet update --ids <vnet-id> --address-prefixes <choose-ranges>
+#     az network vnet subnet update --ids <subnet-id> --address-prefixes <choose-ranges>
 #   since: 0.1.0
 package azure.cni.reserved_ranges_unused
 

@@ -6,16 +6,26 @@ import data.mlfence.testing
 _service := {"what": "service_cidr", "range": "172.30.0.0/16", "resource": null, "name": "", "overlaps": "172.30.0.0/16"}
 
 _subnet := {
-	"what": "vnet",
-	"range": "172.16.0.0/12",
-	"name": "snet",
+	"what": "subnet",
+	"range": "172.31.0.0/24",
+	"name": "nodes",
 	"resource": testing.subnet(testing.home, "nodes", []).id,
 	"overlaps": "172.31.0.0/16",
 }
 
 _service_key := "service_cidr cluster 172.30.0.0/16 172.30.0.0/16"
 
-_subnet_key := concat(" ", ["vnet", _subnet.resource, "172.16.0.0/12 172.31.0.0/16"])
+_subnet_key := concat(" ", ["subnet", _subnet.resource, "172.31.0.0/24 172.31.0.0/16"])
+
+_vnet := {
+	"what": "vnet",
+	"range": "172.16.0.0/12",
+	"name": testing.home.name,
+	"resource": testing.home.id,
+	"overlaps": "172.31.0.0/16",
+}
+
+_vnet_key := concat(" ", ["vnet", _vnet.resource, "172.16.0.0/12 172.31.0.0/16"])
 
 cases := {
 	"clear": {
@@ -31,12 +41,12 @@ cases := {
 			"cluster": {"reserved_range_overlaps": testing.found([_service])},
 		}),
 	},
-	"two_overlaps": {
+	"three_overlaps": {
 		"note": "each overlap is a violation of its own",
 		"want": "fail",
-		"keys": [_service_key, _subnet_key],
+		"keys": [_service_key, _subnet_key, _vnet_key],
 		"document": testing.changed(testing.aks_cluster, {
-			"cluster": {"reserved_range_overlaps": testing.found([_service, _subnet])},
+			"cluster": {"reserved_range_overlaps": testing.found([_service, _subnet, _vnet])},
 		}),
 	},
 	"hidden": {
@@ -79,6 +89,12 @@ test_evidence_names_both_ranges if {
 }
 
 test_the_subnet_or_vnet_is_named if {
-	violations := policy.violations with input as cases.two_overlaps.document
+	violations := policy.violations with input as cases.three_overlaps.document
 	_subnet.resource in {violation.resource | some violation in violations}
+}
+
+test_the_fix_finds_what_has_the_range if {
+	violations := policy.violations with input as cases.three_overlaps.document
+	{violation.evidence.subnet | some violation in violations} == {_subnet.resource}
+	{violation.evidence.vnet | some violation in violations} == {_vnet.resource}
 }

@@ -20,10 +20,10 @@
 #     revised: "2026-08-05"
 #   remediation: |
 #     Private mode by private link is chosen when a cluster is created:
-#     az aks create --resource-group <rg> --name <aks> --enable-private-cluster --disable-public-fqdn
-#     An existing cluster can become private only with API server VNet integration:
-#     az aks update --resource-group <rg> --name <aks> --enable-apiserver-vnet-integration --apiserver-subnet-id <subnet-id>
-#     az aks update --resource-group <rg> --name <aks> --enable-private-cluster
+#     az aks create --subscription <cluster-subscription> --resource-group <cluster-rg> --name <choose-cluster> --enable-private-cluster --disable-public-fqdn
+#     The existing cluster can become private only with API server VNet integration:
+#     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --enable-apiserver-vnet-integration --apiserver-subnet-id <choose-subnet-id>
+#     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --enable-private-cluster
 #   since: 0.1.0
 package azure.iso.private_control_plane
 

@@ -27,9 +27,11 @@
 #     url: https://learn.microsoft.com/azure/machine-learning/v1/how-to-create-attach-kubernetes
 #     revised: "2022-04-21"
 #   remediation: |
-#     Serve by a managed or Kubernetes online endpoint, then delete the v1 service and detach the v1 compute:
-#     az ml online-endpoint create --resource-group <rg> --workspace-name <workspace> --name <endpoint>
-#     az ml compute detach --resource-group <rg> --workspace-name <workspace> --name <compute>
+#     Serve by a managed or Kubernetes online endpoint:
+#     az ml online-endpoint create --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <choose-endpoint>
+#     Then detach a v1 compute, or delete a v1 service:
+#     az ml compute detach --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <compute>
+#     az resource delete --ids <service-id>
 #   since: 0.1.0
 package azure.lif.no_v1_serving
 

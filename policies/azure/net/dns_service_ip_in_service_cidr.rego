@@ -26,8 +26,8 @@
 #     title: AKS IP address planning
 #     revised: "2026-04-16"
 #   remediation: |
-#     Neither can be changed: create a cluster with an address in the range:
-#     az aks create --resource-group <rg> --name <aks> --service-cidr <range> --dns-service-ip <address-in-it>
+#     Neither can be changed: create a cluster with an address in its range:
+#     az aks create --subscription <cluster-subscription> --resource-group <cluster-rg> --name <choose-cluster> --service-cidr <choose-range> --dns-service-ip <choose-address>
 #   since: 0.1.0
 package azure.net.dns_service_ip_in_service_cidr
 

@@ -25,7 +25,7 @@
 #     revised: "2023-03-14"
 #   remediation: |
 #     Upgrade the cluster; nodes on containerd ignore the setting:
-#     az aks upgrade --resource-group <rg> --name <aks> --kubernetes-version <version>
+#     az aks upgrade --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --kubernetes-version <choose-version>
 #   since: 0.1.0
 package azure.net.docker_bridge_clear
 

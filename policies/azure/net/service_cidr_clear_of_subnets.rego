@@ -24,8 +24,8 @@
 #     revised: "2019-06-03"
 #     superseded: the edition of 2026-01-29 keeps the requirement
 #   remediation: |
-#     The service range cannot be changed: create a cluster with a free one (az aks create --service-cidr <free-range> --dns-service-ip <address-in-it>),
-#     or move what is in the subnet to another one.
+#     The service range cannot be changed: move what is in the subnet to another one, or create a cluster with a free range:
+#     az aks create --subscription <cluster-subscription> --resource-group <cluster-rg> --name <choose-cluster> --service-cidr <choose-range> --dns-service-ip <choose-address>
 #   since: 0.1.0
 package azure.net.service_cidr_clear_of_subnets
 

@@ -26,7 +26,7 @@
 #     revised: "2025-06-13"
 #   remediation: |
 #     Create the subnet, or point the compute to another one:
-#     az network vnet subnet create --resource-group <rg> --vnet-name <vnet> --name <subnet> --address-prefixes <range>
+#     az network vnet subnet create --subscription <vnet-subscription> --resource-group <vnet-rg> --vnet-name <vnet> --name <subnet> --address-prefixes <choose-range>
 #   since: 0.1.0
 package azure.pre.subnet_exists
 
