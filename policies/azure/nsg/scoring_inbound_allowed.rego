@@ -3,8 +3,8 @@
 # description: |
 #   If callers outside the VNet must reach scoring (`expectations.callers`), the network security groups of the subnet and of the
 #   nodes must both let them in to the scoring address and port. All declared callers are asked for at once. Callers in peered VNets
-#   and on premises belong to VirtualNetwork, which the default rule lets in. A load balancer with floating IP, which is the
-#   default, leaves its frontend's address in the packet; without it the groups see a node's address, and nothing is proven.
+#   and on premises belong to VirtualNetwork, which the default rule lets in. Where no group is on the way, a public standard load
+#   balancer is closed.
 # custom:
 #   id: NSG-001
 #   severity: medium
@@ -46,15 +46,8 @@ applies := false if {
 	_unexposed
 }
 
-# Whether it is proven that scoring has no public address that callers from outside could be meant for.
-_unexposed if _only_internal
-
+# Whether it is proven that nothing public leads to scoring.
 _unexposed if {
-	input.router.declared.value == "no_load_balancer"
-	input.router.private.value
-}
-
-_only_internal if {
 	frontends := input.router.frontends.value
 	count(frontends) > 0
 	every frontend in frontends {
@@ -62,15 +55,12 @@ _only_internal if {
 	}
 }
 
-_answer := input.flows.scoring_inbound
-
-# Whether the groups see the address that was asked for.
-_seen_as_asked if {
-	frontends := input.router.frontends.value
-	every frontend in frontends {
-		frontend.floating_ip.value
-	}
+_unexposed if {
+	input.router.declared.value == "no_load_balancer"
+	input.router.private.value
 }
+
+_answer := input.flows.scoring_inbound
 
 violations contains {
 	"key": "scoring_inbound",
@@ -78,47 +68,21 @@ violations contains {
 	"evidence": evidence,
 } if {
 	applies
-	_seen_as_asked
 	answer := _answer
 	answers.stops(answer)
 	amount := answers.amount(answer)
 	proof := answers.proof(answer)
 	evidence := object.union(answers.evidence(answer), {
 		"callers": _callers,
-		"addresses": object.get(input.router.addresses, "value", []),
+		"addresses": [address | some frontend in input.router.frontends.value; address := frontend.address.value],
 		"ports": object.get(input.router.ports, "value", []),
 	})
 }
 
 undecided contains reason if {
 	applies
-	some fact in [_answer.verdict, input.router.addresses, input.router.ports, input.router.frontends]
+	some fact in [_answer.verdict, input.router.frontends, input.router.ports]
 	reason := fact.unknown
-}
-
-undecided contains reason if {
-	applies
-	some frontend in input.router.frontends.value
-	reason := frontend.floating_ip.unknown
-}
-
-undecided contains {
-	"code": "undecidable",
-	"message": sprintf("the frontend %s has no floating IP: the groups see a node's address and port instead of its own, and those are not known", [name]),
-} if {
-	applies
-	some frontend in input.router.frontends.value
-	frontend.floating_ip.value == false
-	name := frontend.name
-}
-
-undecided contains {
-	"code": "unproven",
-	"message": "no network security group is on the way, and without one a public standard load balancer lets nothing in",
-} if {
-	applies
-	_answer.verdict.value == "allow"
-	not _let_in
 }
 
 undecided contains reason if {
@@ -142,7 +106,15 @@ _undeclared := sprintf("the public frontend %s serves scoring", [name]) if {
 	name := min(names)
 }
 
-_undeclared := "no load balancer serves scoring yet" if input.router.frontends.value == []
+_undeclared := "no load balancer serves scoring yet" if {
+	input.router.frontends.value == []
+	not input.router.declared.value == "no_load_balancer"
+}
+
+_undeclared := "the router has no load balancer of its own, but it is not proven that none leads to it" if {
+	input.router.frontends.value == []
+	input.router.declared.value == "no_load_balancer"
+}
 
 undecided contains reason if {
 	_callers == null
@@ -150,18 +122,11 @@ undecided contains reason if {
 	reason := input.router.frontends.unknown
 }
 
-# Whether what the groups allow gets in.
-_let_in if count(_answer.security_groups) > 0
-
-_let_in if _only_internal
-
 compliant if {
 	applies
 	_answer.verdict.value == "allow"
-	count(input.router.addresses.value) > 0
+	count(input.router.frontends.value) > 0
 	count(input.router.ports.value) > 0
-	_seen_as_asked
-	_let_in
 }
 
 notes contains {

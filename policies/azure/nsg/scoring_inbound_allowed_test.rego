@@ -5,11 +5,10 @@ import data.mlfence.testing
 
 _callers := ["203.0.113.0/24"]
 
-# What may be empty in a pass: who decides, and how scoring is served where no load balancer does.
+# What may be empty in a pass: who decides, and what a frontend serves besides.
 _may_be_empty := [
 	"flows.scoring_inbound.decided_by",
 	"flows.scoring_inbound.security_groups",
-	"router.frontends.value",
 	"router.frontends.value[].ports",
 ]
 
@@ -26,15 +25,10 @@ _denied := testing.flow("deny", "deny-all")
 
 _public := {"frontends": {"value": [testing.public_frontend]}, "addresses": {"value": ["20.0.0.100"]}, "private": {"value": false}}
 
-_no_group := object.union(
-	object.remove(_allowed, ["decided_by", "security_groups"]),
-	{"decided_by": ["no-nsg"], "security_groups": []},
+_closed := object.union(
+	object.remove(_denied, ["decided_by", "security_groups", "stopped"]),
+	{"decided_by": ["no-nsg"], "security_groups": [], "stopped": null},
 )
-
-_floating(frontend, fact) := {"frontends": {"value": [object.union(
-	object.remove(frontend, ["floating_ip"]),
-	{"floating_ip": fact},
-)]}}
 
 cases := {
 	"allowed": {
@@ -46,7 +40,7 @@ cases := {
 	"allowed_at_a_public_frontend": {
 		"note": "a rule lets the callers in to a public frontend",
 		"want": "pass",
-		"may_be_empty": ["flows.scoring_inbound.decided_by", "router.frontends.value", "router.frontends.value[].ports"],
+		"may_be_empty": _may_be_empty,
 		"document": _called(_callers, _allowed, _public),
 	},
 	"any_to_any": {
@@ -54,12 +48,6 @@ cases := {
 		"want": "pass",
 		"may_be_empty": _may_be_empty,
 		"document": _called(_callers, object.union(_allowed, {"by_any_to_any": true}), {}),
-	},
-	"no_group_internal": {
-		"note": "no group is on the way to an internal frontend",
-		"want": "pass",
-		"may_be_empty": ["flows.scoring_inbound.decided_by", "router.frontends.value[].ports"],
-		"document": _called(_callers, _no_group, {}),
 	},
 	"denied": {
 		"note": "a deny of a lower number than the allow stops them",
@@ -89,14 +77,17 @@ cases := {
 			_public,
 		),
 	},
+	"no_group": {
+		"note": "no group at all: a public standard load balancer is closed then, not open",
+		"want": "fail",
+		"keys": ["scoring_inbound"],
+		"document": _called(_callers, _closed, _public),
+	},
 	"denied_without_a_witness": {
 		"note": "denied, but neither rule nor packet is told",
 		"want": "fail",
 		"keys": ["scoring_inbound"],
-		"document": _called(_callers, object.union(
-			object.remove(_denied, ["decided_by", "stopped"]),
-			{"decided_by": [], "stopped": null},
-		), {}),
+		"document": _called(_callers, object.union(object.remove(_closed, ["decided_by"]), {"decided_by": []}), {}),
 	},
 	"denied_while_changing": {
 		"note": "a definite violation stands while something is being changed",
@@ -112,32 +103,20 @@ cases := {
 	"address_unresolved": {
 		"note": "the scoring address is a name that only DNS could resolve",
 		"want": "unknown",
-		"document": _called(_callers, testing.open_flow("undecidable"), {"addresses": testing.unknown("undecidable")}),
+		"document": _called(_callers, testing.open_flow("undecidable"), {
+			"addresses": testing.unknown("undecidable"),
+			"frontends": testing.unknown("ambiguous"),
+		}),
+	},
+	"nothing_serves": {
+		"note": "callers are declared, but no frontend serves scoring yet",
+		"want": "unknown",
+		"document": _called(_callers, testing.open_flow("not_found"), {"frontends": {"value": []}}),
 	},
 	"frontends_unreadable": {
-		"note": "what the groups see of scoring is not known",
+		"note": "where scoring is served is not known",
 		"want": "unknown",
-		"document": _called(_callers, _denied, {"frontends": testing.unknown("denied")}),
-	},
-	"no_floating_ip": {
-		"note": "without floating IP the groups see a node's address, so a deny of the frontend's stops nothing",
-		"want": "unknown",
-		"document": _called(_callers, _denied, _floating(testing.internal_frontend, {"value": false})),
-	},
-	"no_floating_ip_allowed": {
-		"note": "without floating IP an allow to the frontend's address lets nobody in",
-		"want": "unknown",
-		"document": _called(_callers, _allowed, _floating(testing.internal_frontend, {"value": false})),
-	},
-	"floating_ip_unknown": {
-		"note": "whether the frontend has floating IP is not known",
-		"want": "unknown",
-		"document": _called(_callers, _allowed, _floating(testing.internal_frontend, testing.unknown("not_told"))),
-	},
-	"no_group_public": {
-		"note": "no group at all: a public standard load balancer is closed then, not open",
-		"want": "unknown",
-		"document": _called(_callers, _no_group, _public),
+		"document": _called(_callers, testing.open_flow("denied"), {"frontends": testing.unknown("denied")}),
 	},
 	"changing": {
 		"note": "no pass while something is being changed",
@@ -174,6 +153,15 @@ cases := {
 		"note": "no load balancer is declared, yet a public one serves scoring",
 		"want": "unknown",
 		"document": _called(null, _allowed, object.union(_public, {"declared": {"value": "no_load_balancer"}})),
+	},
+	"no_balancer_of_its_own": {
+		"note": "no load balancer is declared, yet a public one leads into the cluster, perhaps to the router",
+		"want": "unknown",
+		"document": _called(null, testing.open_flow("not_found"), {
+			"declared": {"value": "no_load_balancer"},
+			"frontends": {"value": []},
+			"private": testing.unknown("undecidable"),
+		}),
 	},
 	"nobody_calls": {
 		"note": "it is declared that nobody calls from outside",
@@ -224,6 +212,8 @@ test_message_names_rule_and_packet if {
 
 test_a_part_is_some if startswith(_violation(cases.one_of_two_callers).message, "some packets")
 
+test_a_missing_group_is_named if endswith(_violation(cases.no_group).message, "are stopped (decided by no-nsg)")
+
 test_no_witness_no_words if {
 	endswith(_violation(cases.denied_without_a_witness).message, "scoring are stopped")
 }
@@ -250,7 +240,7 @@ test_undeclared_callers_are_noted if {
 }
 
 test_what_to_declare_is_told if {
-	every case in [cases.public_and_undeclared, cases.undeclared_without_a_frontend] {
+	every case in [cases.public_and_undeclared, cases.undeclared_without_a_frontend, cases.no_balancer_of_its_own] {
 		undecided := policy.undecided with input as case.document
 		{[reason.code, reason.settle.what] | some reason in undecided} == {["undeclared", "expectations.callers"]}
 		every reason in undecided {
