@@ -461,9 +461,6 @@ fn a_hostile_value_forges_no_line_of_explain() {
 /// Every command of the report is ready to be pasted, but for what a person must choose.
 #[test]
 fn no_violation_of_the_demo_leaves_a_name_out_that_is_known() {
-    // One text for several kinds of violation; a line for another kind keeps its placeholder.
-    let of_another_kind =
-        [("CNI-002", "vnet-id"), ("CNI-002", "subnet-id"), ("LIF-001", "compute"), ("LIF-001", "service-id")];
     let mut filled = 0;
     for result in support::report(&company::demo().0).results {
         for violation in &result.violations {
@@ -472,7 +469,7 @@ fn no_violation_of_the_demo_leaves_a_name_out_that_is_known() {
                 text.match_indices('<').filter_map(|(at, _)| mlfence::policy::placeholder(&text[at..]));
             for (name, _) in left {
                 assert!(
-                    name.starts_with("choose-") || of_another_kind.contains(&(result.policy.as_str(), name)),
+                    name.starts_with("choose-"),
                     "{} {}: `<{name}>` is left in\n{text}",
                     result.policy,
                     violation.key

@@ -18,7 +18,7 @@ _deciders(answer) := sprintf(" (decided by %s)", [concat(", ", answer.decided_by
 
 _deciders(answer) := "" if count(answer.decided_by) == 0
 
-# The answer as evidence; the one group that decides, if it is one, is what a repair needs.
+# The answer as evidence; the one rule that stops, if it is one, is what a repair needs.
 evidence(answer) := object.union(
 	{
 		"verdict": answer.verdict.value,
@@ -27,9 +27,17 @@ evidence(answer) := object.union(
 		"arrives": answer.arrives,
 		"stopped": answer.stopped,
 	},
-	_group(answer.security_groups),
+	_stopping(answer.stopped_by),
 )
 
-_group(groups) := {"nsg": groups[0]} if count(groups) == 1
+_stopping(rules) := {"nsg": rules[0].security_group} if {
+	count(rules) == 1
+	rules[0].default
+}
 
-_group(groups) := {} if count(groups) != 1
+_stopping(rules) := {"nsg": rules[0].security_group, "rule": rules[0].name} if {
+	count(rules) == 1
+	not rules[0].default
+}
+
+_stopping(rules) := {} if count(rules) != 1

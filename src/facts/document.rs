@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::access::{ClusterAccess, DeployerRight, Deployers, GroupRights, Right, SubnetRights};
-pub use self::flow::{Egress, FlowAnswer, RegistryReach, Route, SubnetEgress};
+pub use self::flow::{Egress, FlowAnswer, RegistryReach, Route, StoppingRule, SubnetEgress};
 pub use self::scoring::{BalancerSubnet, Frontend, Router, RouterKind, Scoring, ScoringRecord};
 use crate::expectations::Expectations;
 use crate::inventory::{Known, Reason, ResourceId};

@@ -9,12 +9,15 @@ use crate::inventory::{Inventory, Known, Reason, ResourceId};
 
 use super::access::{self, Access};
 use super::declared::Declared;
-use super::document::{Fact, FlowAnswer, Right};
+use super::document::{Fact, FlowAnswer, Right, StoppingRule};
 use super::exposure::{
     Answer, Decider, Exposure, Flow, FlowQuestion, FlowQuestions, Parameters, Place, SHIPPED_FLOWS, Verdict,
     Witness,
 };
 use super::unknown::AllUnknown;
+
+/// The numbers of a group's own rules end here; those of the default rules begin at 65000.
+const LAST_OWN_PRIORITY: i64 = 4096;
 
 /// Everything that answers questions about one inventory.
 pub(super) struct Engines<'a> {
@@ -122,7 +125,18 @@ impl<'a> Engines<'a> {
             .collect();
         groups.sort();
         groups.dedup();
+        let stopping = answer.decided_by.iter().filter_map(|decider| match decider {
+            Decider::Rule { group: Some(group), rule, access: Some(RuleAccess::Deny), priority, .. } => {
+                Some(StoppingRule {
+                    security_group: group.clone(),
+                    name: rule.clone(),
+                    default: priority.is_none_or(|priority| priority > LAST_OWN_PRIORITY),
+                })
+            }
+            _ => None,
+        });
         FlowAnswer {
+            stopped_by: stopping.collect(),
             verdict: answer.proven().map_err(|reason| declared.rehomed(reason)).into(),
             decided_by: answer.deciders(),
             security_groups: groups,

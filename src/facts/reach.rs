@@ -247,6 +247,7 @@ impl Asked<'_> {
                 verdict: super::document::Fact::of(Verdict::Deny),
                 decided_by: vec!["no-nsg".to_owned()],
                 security_groups: Vec::new(),
+                stopped_by: Vec::new(),
                 by_any_to_any: false,
                 arrives: None,
                 stopped: None,

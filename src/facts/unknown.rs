@@ -121,6 +121,7 @@ impl AllUnknown for FlowAnswer {
             verdict: Fact::all_unknown(reason),
             decided_by: Vec::new(),
             security_groups: Vec::new(),
+            stopped_by: Vec::new(),
             by_any_to_any: false,
             arrives: None,
             stopped: None,

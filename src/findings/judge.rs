@@ -193,7 +193,7 @@ fn violation(
         key: told.key,
         message: told.message,
         severity: told.severity.map_or(severity, |own| own.min(severity)),
-        remediation: names.fill(&policy.metadata.remediation),
+        remediation: names.remedy(&policy.metadata.remediation),
         resource: told.resource,
         evidence: told.evidence,
         waiver: None,

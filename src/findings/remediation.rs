@@ -42,6 +42,32 @@ impl Names {
         names
     }
 
+    /// What fixes this violation: the text without the commands that are about another kind of violation, which name what
+    /// this one has nothing for, and without the words that lead to nothing else; filled.
+    pub fn remedy(&self, text: &str) -> String {
+        let is_command = |line: &&str| line.starts_with("az ");
+        let about_this = |line: &&str| {
+            let named = line.match_indices('<').filter_map(|(at, _)| placeholder(line.get(at..)?));
+            named
+                .map(|(name, _)| name)
+                .all(|name| name.starts_with("choose-") || self.names.contains_key(name))
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        if !lines.iter().filter(|line| is_command(line)).any(|line| about_this(&line)) {
+            return self.fill(text);
+        }
+        let mut kept = Vec::new();
+        for block in lines.chunk_by(|_, next| is_command(&next)) {
+            let (commands, words): (Vec<&str>, Vec<&str>) = block.iter().partition(|line| is_command(line));
+            let own: Vec<&str> = commands.iter().copied().filter(|line| about_this(&line)).collect();
+            if commands.is_empty() || !own.is_empty() {
+                kept.extend(words);
+                kept.extend(own);
+            }
+        }
+        self.fill(&kept.join("\n"))
+    }
+
     /// The text with every placeholder filled that is known. The others are what a person must choose.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = String::with_capacity(text.len());
@@ -259,6 +285,28 @@ mod tests {
         check(json!({"a": ["x", "-y"]}), "<a>", "<a>");
         // A bad name does not make way for another one.
         check(json!({"workspace": "x'y"}), "<workspace>", "<workspace>");
+    }
+
+    #[test]
+    fn commands_about_another_kind_of_violation_are_left_out() {
+        let text = "Free the subnet:\naz one --ids <subnet-id>\naz two --ids <choose-other>\nOr the range:\naz three --ids <vnet-id>\nThat is all.";
+        let names = |evidence: Value| {
+            let Value::Object(evidence) = evidence else { panic!("evidence is an object") };
+            let subject = Subject {
+                kind: SubjectKind::AksCluster,
+                id: ResourceId::parse(GROUP).expect("an id"),
+                workspace: None,
+                hidden: false,
+            };
+            Names::of(&subject, &evidence, None)
+        };
+        let told = names(json!({"subnet": subnet("snet")})).remedy(text);
+        let id = subnet("snet").to_lowercase();
+        let expected =
+            format!("Free the subnet:\naz one --ids {id}\naz two --ids <choose-other>\nThat is all.");
+        assert_eq!(told, expected);
+        let none = "Free the subnet:\naz one --ids <subnet-id>";
+        assert_eq!(names(json!({})).remedy(none), none, "rather all than nothing");
     }
 
     #[test]

@@ -25,12 +25,12 @@
 #     revised: "2026-01-29"
 #   remediation: |
 #     Give the subnet a way out:
-#     az network nat gateway create --resource-group <subnet-rg> --name <nat-gateway> --public-ip-addresses <public-ip>
-#     az network vnet subnet update --ids <subnet-id> --nat-gateway <nat-gateway>
+#     az network nat gateway create --subscription <subnet-subscription> --resource-group <subnet-rg> --name <choose-nat-gateway> --public-ip-addresses <choose-public-ip>
+#     az network vnet subnet update --ids <subnet-id> --nat-gateway <choose-nat-gateway>
 #     Or mend the default route:
-#     az network route-table route update --resource-group <route-table-rg> --route-table-name <route-table> --name <route> --next-hop-type VirtualAppliance --next-hop-ip-address <address>
+#     az network route-table route update --subscription <route-table-subscription> --resource-group <route-table-rg> --route-table-name <route-table> --name <choose-route> --next-hop-type VirtualAppliance --next-hop-ip-address <choose-address>
 #     Or allow TCP 443 before (by a lower number than) the rule that denies it:
-#     az network nsg rule create --resource-group <nsg-rg> --nsg-name <nsg> --name allow-https --priority 200 --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes Internet --destination-port-ranges 443
+#     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-https --priority <choose-priority> --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes Internet --destination-port-ranges 443
 #   since: 0.2.0
 package azure.cni.outbound_internet
 

@@ -40,6 +40,7 @@ _own_nat := {"nat_gateway": {"value": _nat}}
 _may_be_empty := [
 	"egress.subnets.value[].https.decided_by",
 	"egress.subnets.value[].https.security_groups",
+	"egress.subnets.value[].https.stopped_by",
 ]
 
 cases := {

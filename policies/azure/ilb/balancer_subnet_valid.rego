@@ -21,9 +21,9 @@
 #     revised: "2023-02-22, 2026-07-31"
 #   remediation: |
 #     Name a valid subnet of the cluster's VNet. A v1 attachment, with the retired CLI v1:
-#     az ml computetarget update aks --name <compute> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <load-balancer-subnet>
+#     az ml computetarget update aks --name <compute> --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <choose-subnet>
 #     Otherwise by annotation of the router's service:
-#     kubectl annotate service azureml-fe --namespace azureml --overwrite service.beta.kubernetes.io/azure-load-balancer-internal-subnet=<load-balancer-subnet>
+#     kubectl annotate service azureml-fe --namespace azureml --overwrite service.beta.kubernetes.io/azure-load-balancer-internal-subnet=<choose-subnet>
 #   since: 0.2.0
 package azure.ilb.balancer_subnet_valid
 

@@ -30,9 +30,9 @@
 #     revised: "2025-03-07"
 #   remediation: |
 #     A cluster with the extension (v2):
-#     az k8s-extension update --resource-group <cluster-rg> --cluster-name <cluster> --cluster-type managedClusters --name <extension> --config inferenceRouterServiceType=LoadBalancer internalLoadBalancerProvider=azure
+#     az k8s-extension update --subscription <cluster-subscription> --resource-group <cluster-rg> --cluster-name <cluster> --cluster-type managedClusters --name <choose-extension> --config inferenceRouterServiceType=LoadBalancer internalLoadBalancerProvider=azure
 #     A v1 attachment, with the retired CLI v1:
-#     az ml computetarget update aks --name <compute> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <load-balancer-subnet>
+#     az ml computetarget update aks --name <compute> --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <choose-subnet>
 #   since: 0.2.0
 package azure.ilb.scoring_is_internal
 

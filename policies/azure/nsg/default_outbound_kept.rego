@@ -26,7 +26,7 @@
 #     revised: "2025-07-15"
 #   remediation: |
 #     Delete or narrow the rule that denies:
-#     az network nsg rule delete --resource-group <nsg-rg> --nsg-name <nsg> --name <rule>
+#     az network nsg rule delete --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name <rule>
 #     Or keep the restriction and let out what is required, the registry first (NSG-003).
 #   since: 0.2.0
 package azure.nsg.default_outbound_kept

@@ -25,7 +25,7 @@
 #     revised: "2025-06-13"
 #   remediation: |
 #     Allow the registry before (by a lower number than) the rule that denies:
-#     az network nsg rule create --resource-group <nsg-rg> --nsg-name <nsg> --name allow-registry --priority 200 --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes <tag> --destination-port-ranges 443
+#     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-registry --priority <choose-priority> --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes <tag> --destination-port-ranges 443
 #   since: 0.2.0
 package azure.nsg.restricted_outbound_reaches_registry
 

@@ -35,19 +35,26 @@ _subnet(changes) := testing.changed(_restricted([_registry({})], {}), {"subnet":
 _may_be_empty := [
 	"flows.default_internet_outbound.decided_by",
 	"flows.default_internet_outbound.security_groups",
+	"flows.default_internet_outbound.stopped_by",
 	"flows.default_vnet_outbound.decided_by",
 	"flows.default_vnet_outbound.security_groups",
+	"flows.default_vnet_outbound.stopped_by",
 	"flows.internet_https_outbound.decided_by",
 	"flows.internet_https_outbound.security_groups",
+	"flows.internet_https_outbound.stopped_by",
 	"flows.registry_outbound.decided_by",
 	"flows.registry_outbound.security_groups",
+	"flows.registry_outbound.stopped_by",
 	"flows.scoring_inbound.decided_by",
 	"flows.scoring_inbound.security_groups",
+	"flows.scoring_inbound.stopped_by",
 	"flows.vnet_https_outbound.decided_by",
 	"flows.vnet_https_outbound.security_groups",
+	"flows.vnet_https_outbound.stopped_by",
 	"subnet.registries.value[].workspaces",
 	"subnet.registries.value[].by_address.decided_by",
 	"subnet.registries.value[].by_address.security_groups",
+	"subnet.registries.value[].by_address.stopped_by",
 ]
 
 cases := {

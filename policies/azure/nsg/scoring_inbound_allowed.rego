@@ -26,7 +26,7 @@
 #     revised: "2025-07-15"
 #   remediation: |
 #     Allow the callers in the group that stops them, before (by a lower number than) the rule that does:
-#     az network nsg rule create --resource-group <nsg-rg> --nsg-name <nsg> --name allow-scoring --priority 300 --direction Inbound --access Allow --protocol Tcp --source-address-prefixes <callers> --destination-address-prefixes <addresses> --destination-port-ranges <ports>
+#     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-scoring --priority <choose-priority> --direction Inbound --access Allow --protocol Tcp --source-address-prefixes <callers> --destination-address-prefixes <addresses> --destination-port-ranges <ports>
 #   since: 0.2.0
 package azure.nsg.scoring_inbound_allowed
 

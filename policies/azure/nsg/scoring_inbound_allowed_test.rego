@@ -9,6 +9,7 @@ _callers := ["203.0.113.0/24"]
 _may_be_empty := [
 	"flows.scoring_inbound.decided_by",
 	"flows.scoring_inbound.security_groups",
+	"flows.scoring_inbound.stopped_by",
 	"router.frontends.value[].ports",
 ]
 
@@ -26,8 +27,8 @@ _denied := testing.flow("deny", "deny-all")
 _public := {"frontends": {"value": [testing.public_frontend]}, "addresses": {"value": ["20.0.0.100"]}, "private": {"value": false}}
 
 _closed := object.union(
-	object.remove(_denied, ["decided_by", "security_groups", "stopped"]),
-	{"decided_by": ["no-nsg"], "security_groups": [], "stopped": null},
+	object.remove(_denied, ["decided_by", "security_groups", "stopped_by", "stopped"]),
+	{"decided_by": ["no-nsg"], "security_groups": [], "stopped_by": [], "stopped": null},
 )
 
 cases := {
@@ -60,11 +61,24 @@ cases := {
 		"want": "fail",
 		"keys": ["scoring_inbound"],
 		"document": _called(_callers, object.union(
-			object.remove(_denied, ["decided_by", "security_groups"]),
+			object.remove(_denied, ["decided_by", "security_groups", "stopped_by"]),
 			{
 				"decided_by": ["subnet:allow-scoring", "networkInterface:DenyAllInBound"],
 				"security_groups": [testing.nsg_id, testing.node_group_nsg],
+				"stopped_by": [{"security_group": testing.node_group_nsg, "name": "DenyAllInBound", "default": true}],
 			},
+		), {}),
+	},
+	"denied_by_two": {
+		"note": "one caller is stopped by the subnet's group, the other by the interface's",
+		"want": "fail",
+		"keys": ["scoring_inbound"],
+		"document": _called(_callers, object.union(
+			object.remove(_denied, ["stopped_by"]),
+			{"stopped_by": [
+				{"security_group": testing.nsg_id, "name": "deny-all", "default": false},
+				{"security_group": testing.node_group_nsg, "name": "DenyAllInBound", "default": true},
+			]},
 		), {}),
 	},
 	"one_of_two_callers": {
@@ -198,6 +212,7 @@ test_evidence_holds_the_way if {
 		"decided_by": ["subnet:deny-all"],
 		"security_groups": [testing.nsg_id],
 		"nsg": testing.nsg_id,
+		"rule": "deny-all",
 		"arrives": null,
 		"stopped": _denied.stopped,
 	}
@@ -218,8 +233,16 @@ test_no_witness_no_words if {
 	endswith(_violation(cases.denied_without_a_witness).message, "scoring are stopped")
 }
 
-test_of_two_groups_none_is_blamed if {
-	not _violation(cases.denied_by_the_interface).evidence.nsg
+test_of_two_groups_the_one_that_stops_is_named if {
+	violation := _violation(cases.denied_by_the_interface)
+	violation.evidence.nsg == testing.node_group_nsg
+
+	# A default rule cannot be deleted, so it is not named for a repair.
+	not violation.evidence.rule
+}
+
+test_of_two_rules_that_stop_none_is_blamed if {
+	not _violation(cases.denied_by_two).evidence.nsg
 }
 
 test_any_to_any_is_noted if {

@@ -17,12 +17,26 @@ pub struct FlowAnswer {
     pub decided_by: Vec<String>,
     /// The network security groups whose rules decide.
     pub security_groups: Vec<ResourceId>,
+    /// The rules that stop packets, the first that does first.
+    pub stopped_by: Vec<StoppingRule>,
     /// Whether everything that arrives does so by rules for any protocol from anywhere to anything.
     pub by_any_to_any: bool,
     /// A packet that certainly arrives.
     pub arrives: Option<String>,
     /// A packet that certainly does not.
     pub stopped: Option<String>,
+}
+
+/// A rule that stops packets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoppingRule {
+    /// Its network security group.
+    pub security_group: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is one of the default rules, which cannot be deleted.
+    pub default: bool,
 }
 
 /// How a registry is reached from a subnet.
