@@ -136,6 +136,81 @@ async fn nothing_is_asked_where_nothing_is_open_and_never_about_a_group() {
     }
 }
 
+/// Three networks, each with a team that may hold the right: of whoever has it from high above, the first answer tells
+/// all; of whoever has it from a team, and of a stranger, each network's is needed.
+#[tokio::test]
+async fn what_the_first_answer_settles_is_not_asked_further() {
+    let stranger = company::healthy();
+    let at = subnet(&stranger);
+    let principal =
+        |grant: &serde_json::Value| grant["properties"]["principalId"].as_str().map(str::to_owned);
+    let group = |scope: &dyn Fn(&str) -> bool| {
+        let grants =
+            stranger.records.iter().filter(|record| record["properties"]["principalType"] == "Group");
+        let here = |record: &&serde_json::Value| record["properties"]["scope"].as_str().is_some_and(scope);
+        grants.filter(here).find_map(principal).expect("a group")
+    };
+    let mut admin = stranger.clone();
+    admin.member(&group(&|scope| scope == PLATFORM), DEPLOYER);
+    let mut team = stranger.clone();
+    team.member(&group(&|scope| scope.ends_with("rg-ml-fraud")), DEPLOYER);
+    for (name, estate, questions, verdict) in [
+        ("admin", &admin, 1, Verdict::Yes),
+        ("team", &team, 3, Verdict::Yes),
+        ("stranger", &stranger, 3, Verdict::No),
+    ] {
+        let server = serve(estate.clone(), Options::default()).await;
+        let collected = collect(&server, &[DEPLOYER]).await;
+        assert_eq!(server.stats().of("assigned_to"), questions, "{name}");
+        assert_eq!(collected.numbers.requests["assigned_to"], questions, "{name}");
+        assert_eq!(may_join(&collected.snapshot, DEPLOYER, &at).verdict, verdict, "{name}");
+        assert!(collected.snapshot.answers.is_sorted_by_key(|answer| answer.scope.clone()), "{name}");
+    }
+}
+
+/// A first question that failed is not put again in the same sweep; the others are.
+#[tokio::test]
+async fn what_failed_is_left_to_the_next_sweep() {
+    let server = serve(company::healthy(), Options::default()).await;
+    let fault = Fault { path: "assignedto(".to_owned(), status: 403, retry_after: None, times: 1 };
+    server.fail_next(fault);
+    let collected = collect(&server, &[DEPLOYER]).await;
+    assert_eq!((server.stats().of("assigned_to"), collected.snapshot.answers.len()), (3, 2));
+    let collected = collect(&server, &[DEPLOYER]).await;
+    assert_eq!(collected.snapshot.answers.len(), 3);
+}
+
+/// The command writes what was answered, counts it, and says what was not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snapshot_command_keeps_answers_and_tells_of_missing_ones() {
+    let server = serve(with_member(), Options::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, output) = (folder.path().join("mlfence.yaml"), folder.path().join("capture.jsonl"));
+    let url = server.base_url();
+    let text = format!(
+        "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\ncredential: {{ type: managed_identity }}\n\
+         expectations: {{ default: {{ deployers: ['{DEPLOYER}'] }} }}\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    let run = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mlfence"));
+        command.arg("snapshot").arg("-o").arg(&output).arg("--config").arg(&config);
+        command.env("IDENTITY_ENDPOINT", server.identity_endpoint());
+        command.env("IDENTITY_HEADER", armsim::server::SECRET).env_remove("MLFENCE_LOG");
+        let told = command.output().expect("mlfence runs");
+        assert_eq!(told.status.code(), Some(0), "{told:?}");
+        [told.stdout, told.stderr].map(|text| String::from_utf8(text).expect("text"))
+    };
+    let [out, log] = run();
+    assert!(out.contains(" 1 answers, 0 gaps") && log.is_empty(), "{out}{log}");
+    assert_eq!(snapshot_file::read(&output).expect("read").answers.len(), 1);
+    server.fail_next(Fault { path: "assignedto(".to_owned(), status: 403, retry_after: None, times: 1 });
+    let [out, log] = run();
+    assert!(out.contains(" 0 answers, 0 gaps"), "{out}");
+    assert!(log.contains("stays unknown") && log.contains("unanswered=1"), "{log}");
+    assert_eq!(snapshot_file::read(&output).expect("read").answers.len(), 0);
+}
+
 /// Half an answer is none, and no answer ends no sweep.
 #[tokio::test]
 async fn a_question_that_fails_leaves_no_answer() {

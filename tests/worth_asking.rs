@@ -6,6 +6,7 @@ use armsim::company::{Role, RoleAssignment};
 use armsim::{Estate, company};
 use mlfence::expectations::{Declarations, Expectations};
 use mlfence::facts::{MOST_QUESTIONS, WorthAsking, worth_asking};
+use mlfence::inventory::authorization::AskAssignedTo;
 use mlfence::inventory::{Inventory, ResourceId};
 use serde_json::{Value, json};
 
@@ -24,6 +25,10 @@ fn ask(estate: &Estate, declarations: &Declarations) -> WorthAsking {
     worth_asking(&Inventory::build(&support::snapshot(estate)), declarations)
 }
 
+fn all(worth: WorthAsking) -> Vec<AskAssignedTo> {
+    [worth.first, worth.then].concat()
+}
+
 /// Principal and `GROUP/VNET/SUBNET` of each question.
 fn asked(estate: &Estate, declarations: &Declarations) -> Vec<(String, String)> {
     let worth = ask(estate, declarations);
@@ -32,7 +37,10 @@ fn asked(estate: &Estate, declarations: &Declarations) -> Vec<(String, String)> 
         let segments: Vec<&str> = id.key().split('/').collect();
         format!("{}/{}/{}", segments[4], segments[8], segments[10])
     };
-    worth.questions.iter().map(|one| (one.principal.to_string(), place(&one.scope))).collect()
+    let mut asked: Vec<(String, String)> =
+        all(worth).iter().map(|one| (one.principal.to_string(), place(&one.scope))).collect();
+    asked.sort();
+    asked
 }
 
 fn grants(estate: &mut Estate, keep: impl Fn(&Value) -> bool) {
@@ -100,6 +108,8 @@ fn one_subnet_answers_for_its_network() {
         ]
     );
     assert!(questions.iter().all(|(principal, _)| principal == DEPLOYER));
+    let worth = ask(&estate, &declared(&[DEPLOYER]));
+    assert_eq!((worth.first.len(), worth.then.len()), (1, 2));
     let twice = asked(&estate, &declared(&[DEPLOYER, &DEPLOYER.to_uppercase()]));
     assert_eq!(twice, questions);
 }
@@ -200,7 +210,7 @@ fn what_groups_cannot_settle_is_not_asked() {
 fn answers_leave_no_question_open_and_no_subnet_is_asked_that_is_gone() {
     let estate = company::healthy();
     let mut answered = estate.clone();
-    for question in ask(&estate, &declared(&[DEPLOYER])).questions {
+    for question in all(ask(&estate, &declared(&[DEPLOYER]))) {
         answered.answers.push(json!({"question": "assigned_to", "principal": DEPLOYER,
             "scope": question.scope.to_string(), "assignments": []}));
     }
@@ -241,5 +251,9 @@ fn there_is_a_bound_and_what_is_beyond_it_is_counted() {
     let mut estate = without_groups();
     grant(&mut estate, "n", Role::NetworkContributor, NETWORKERS, "Group", OWN_GROUP);
     let worth = ask(&estate, &declared(&people));
-    assert_eq!((worth.questions.len(), worth.left_out), (MOST_QUESTIONS, 1));
+    assert_eq!((worth.first.len(), worth.then.len(), worth.left_out), (MOST_QUESTIONS, 0, 1));
+    // Each team of each network for everybody: whoever comes first is asked about first.
+    let worth = ask(&company::healthy(), &declared(&people[..MOST_QUESTIONS - 10]));
+    let (first, then) = (MOST_QUESTIONS - 10, 2 * (MOST_QUESTIONS - 10));
+    assert_eq!((worth.first.len(), worth.then.len(), worth.left_out), (first, 10, then - 10));
 }

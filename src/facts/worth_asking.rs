@@ -4,7 +4,8 @@
 //! A question costs a request, so there are as few as will do: none where the answer is known without, and none for what
 //! another question tells as well. Whoever is in a group at one place is in it at every place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::expectations::Declarations;
 use crate::inventory::authorization::AskAssignedTo;
@@ -17,14 +18,16 @@ use super::aci;
 use super::hosting::Hosting;
 use super::subjects::{by_cluster, computes};
 
-/// No more questions than this are asked in one sweep. What a further one would have told stays unknown.
-pub const MOST_QUESTIONS: usize = 500;
+/// No more questions than this are found at a time. What a further one would have told stays unknown.
+pub const MOST_QUESTIONS: usize = 1000;
 
-/// The questions.
+/// The questions, in a stable order, [`MOST_QUESTIONS`] at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorthAsking {
-    /// In a stable order, at most [`MOST_QUESTIONS`].
-    pub questions: Vec<AskAssignedTo>,
+    /// One for each principal: the one that tells most. Its answer may leave nothing else open.
+    pub first: Vec<AskAssignedTo>,
+    /// The others, as long as nothing more is known.
+    pub then: Vec<AskAssignedTo>,
     /// How many more there would have been.
     pub left_out: usize,
 }
@@ -41,19 +44,20 @@ enum Capacity {
 /// Finds the questions. An inventory that holds their answers leaves none of them open.
 pub fn worth_asking(inventory: &Inventory, declarations: &Declarations) -> WorthAsking {
     let mut access = Access::index(inventory);
-    let mut all = Vec::new();
+    let mut worth = WorthAsking::default();
     for (principal, needs) in needs(inventory, declarations) {
         if access.may_ask_about(&principal) {
-            all.extend(
-                fewest(&mut access, inventory, &principal, &needs)
-                    .into_iter()
-                    .map(|scope| AskAssignedTo { principal: principal.clone(), scope }),
-            );
+            let ask = |scope: ResourceId| AskAssignedTo { principal: principal.clone(), scope };
+            let mut scopes = fewest(&mut access, inventory, &principal, &needs).into_iter().map(ask);
+            worth.first.extend(scopes.next());
+            worth.then.extend(scopes);
         }
     }
-    let left_out = all.len().saturating_sub(MOST_QUESTIONS);
-    all.truncate(MOST_QUESTIONS);
-    WorthAsking { questions: all, left_out }
+    let room = MOST_QUESTIONS.saturating_sub(worth.first.len());
+    worth.left_out = (worth.first.len() + worth.then.len()).saturating_sub(MOST_QUESTIONS);
+    worth.first.truncate(MOST_QUESTIONS);
+    worth.then.truncate(room);
+    worth
 }
 
 type Needs = BTreeSet<(ResourceId, Capacity)>;
@@ -88,7 +92,7 @@ fn needs(inventory: &Inventory, declarations: &Declarations) -> BTreeMap<ObjectI
 }
 
 /// The fewest subnets at which to ask about a principal, near enough: each time the one that tells most of the groups
-/// that are still open.
+/// that are still open, the first of equals.
 fn fewest(
     access: &mut Access<'_>,
     inventory: &Inventory,
@@ -101,25 +105,34 @@ fn fewest(
             open.extend(access.open_groups(&question));
         }
     }
-    let subnets: BTreeSet<&ResourceId> = needs.iter().map(|(subnet, _)| subnet).collect();
-    let mut told: Vec<(&ResourceId, BTreeSet<&str>)> = Vec::new();
-    if !open.is_empty() {
-        let answers = subnets.into_iter().filter(|subnet| may_answer(inventory, subnet));
-        told.extend(answers.map(|subnet| (subnet, access.told_groups(principal, subnet))));
+    if open.is_empty() {
+        return Vec::new();
     }
+    let subnets: BTreeSet<&ResourceId> = needs.iter().map(|(subnet, _)| subnet).collect();
+    let answers = subnets.into_iter().filter(|subnet| may_answer(inventory, subnet));
+    let told: Vec<(&ResourceId, BTreeSet<&str>)> =
+        answers.map(|subnet| (subnet, access.told_groups(principal, subnet))).collect();
+    let gain = |at: usize, open: &BTreeSet<ObjectId>| {
+        let groups = told.get(at).map(|(_, groups)| groups.iter());
+        groups.into_iter().flatten().filter(|group| open.contains(**group)).count()
+    };
+    let mut best: BinaryHeap<(usize, Reverse<usize>)> =
+        (0..told.len()).map(|at| (gain(at, &open), Reverse(at))).collect();
     let mut asked = Vec::new();
-    while !open.is_empty() {
-        let gain = |groups: &BTreeSet<&str>| groups.iter().filter(|group| open.contains(**group)).count();
-        // The first of equals.
-        let best = told.iter().map(|(subnet, groups)| (gain(groups), *subnet, groups)).rev();
-        let Some((gain, subnet, groups)) = best.max_by_key(|(gain, ..)| *gain) else { break };
-        if gain == 0 {
+    while let Some((promised, Reverse(at))) = best.pop() {
+        // What a subnet tells beyond those before it only shrinks, so a promise that holds is the best there is.
+        let gain = gain(at, &open);
+        if gain < promised {
+            best.push((gain, Reverse(at)));
+        } else if gain > 0
+            && let Some((subnet, groups)) = told.get(at)
+        {
+            asked.push((*subnet).clone());
+            open.retain(|group| !groups.contains(group.as_str()));
+        } else {
             break;
         }
-        asked.push(subnet.clone());
-        open.retain(|group| !groups.contains(group.as_str()));
     }
-    asked.sort();
     asked
 }
 
