@@ -202,6 +202,14 @@ fn what_groups_cannot_settle_is_not_asked() {
     grant(&mut denied, "d", Role::Owner, DEPLOYER, "User", OWN_GROUP);
     assert_eq!(about_deployer(&denied), (4, 1));
 
+    // Without the deny assignments no membership proves anything.
+    let mut hidden = unread.clone();
+    for subscription in &unread.header.subscriptions {
+        let scope = format!("/subscriptions/{}", subscription.id);
+        hidden.gaps.push(json!({"source": "deny_assignments", "scope": scope, "reason": "denied"}));
+    }
+    assert_eq!(asked(&hidden, &declared(&[DEPLOYER])), []);
+
     unread.records.retain(|record| record["type"] != "Microsoft.Authorization/roleDefinitions");
     assert_eq!(asked(&unread, &declared(&[DEPLOYER])), []);
 }
