@@ -21,7 +21,9 @@ mod scoring;
 mod subjects;
 pub mod touched;
 mod unknown;
+mod worth_asking;
 
 pub use document::{Document, Fact, Search, SubjectKind};
 pub use subjects::{Hidden, Subjects, derive};
 pub use touched::{Touched, touched};
+pub use worth_asking::{MOST_QUESTIONS, WorthAsking, worth_asking};

@@ -168,6 +168,21 @@ async fn the_first_sweep_is_exported_and_sigterm_ends_it() {
     assert_eq!(daemon.end(), 0);
 }
 
+/// Whom grants to groups reach is asked in every sweep, and counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_deployer_is_asked_about() {
+    let server = demo(Options::default()).await;
+    let declared = "expectations: { default: { deployers: [aaaaaaaa-0000-0000-0000-000000000001] } }\n";
+    let daemon = Daemon::start(&server, "1h", declared);
+    daemon.log("last sweep");
+    let asked = server.stats().of("assigned_to");
+    assert!(asked > 0);
+    let (_, exposition) = daemon.get("/metrics");
+    let counted = sum(&exposition, "mlfence_azure_requests_total", &["source=\"assigned_to\""]);
+    assert_eq!(counted, asked as f64);
+    assert_eq!(daemon.end(), 0);
+}
+
 /// A daemon that cannot reach Azure stays up, says so, and shows no zeros that would look like a healthy estate.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_azure_it_stays_up_and_claims_nothing() {
