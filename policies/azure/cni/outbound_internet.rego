@@ -31,7 +31,7 @@
 #     az network route-table route update --subscription <route-table-subscription> --resource-group <route-table-rg> --route-table-name <route-table> --name <choose-route> --next-hop-type VirtualAppliance --next-hop-ip-address <choose-address>
 #     Or allow TCP 443 before (by a lower number than) the rule that denies it:
 #     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-https --priority <choose-priority> --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes Internet --destination-port-ranges 443
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.cni.outbound_internet
 
 import data.lib.answers

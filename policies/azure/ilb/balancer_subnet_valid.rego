@@ -24,7 +24,7 @@
 #     az ml computetarget update aks --name <compute> --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <choose-subnet>
 #     Otherwise by annotation of the router's service:
 #     kubectl annotate service azureml-fe --namespace azureml --overwrite service.beta.kubernetes.io/azure-load-balancer-internal-subnet=<choose-subnet>
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.ilb.balancer_subnet_valid
 
 _internal if input.router.declared.value == "internal_load_balancer"

@@ -33,7 +33,7 @@
 #     az k8s-extension update --subscription <cluster-subscription> --resource-group <cluster-rg> --cluster-name <cluster> --cluster-type managedClusters --name <choose-extension> --config inferenceRouterServiceType=LoadBalancer internalLoadBalancerProvider=azure
 #     A v1 attachment, with the retired CLI v1:
 #     az ml computetarget update aks --name <compute> --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --load-balancer-type InternalLoadBalancer --load-balancer-subnet <choose-subnet>
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.ilb.scoring_is_internal
 
 # Whether it is proven that no load balancer is needed and nothing public leads to scoring.

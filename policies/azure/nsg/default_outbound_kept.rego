@@ -28,7 +28,7 @@
 #     Delete or narrow the rule that denies:
 #     az network nsg rule delete --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name <rule>
 #     Or keep the restriction and let out what is required, the registry first (NSG-003).
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.nsg.default_outbound_kept
 
 import data.lib.answers

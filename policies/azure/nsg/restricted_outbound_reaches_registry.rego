@@ -26,7 +26,7 @@
 #   remediation: |
 #     Allow the registry before (by a lower number than) the rule that denies:
 #     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-registry --priority <choose-priority> --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes <tag> --destination-port-ranges 443
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.nsg.restricted_outbound_reaches_registry
 
 import data.lib.answers

@@ -27,7 +27,7 @@
 #   remediation: |
 #     Allow the callers in the group that stops them, before (by a lower number than) the rule that does:
 #     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-scoring --priority <choose-priority> --direction Inbound --access Allow --protocol Tcp --source-address-prefixes <callers> --destination-address-prefixes <addresses> --destination-port-ranges <ports>
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.nsg.scoring_inbound_allowed
 
 import data.lib.answers
