@@ -32,12 +32,14 @@ fn told(problems: &[mlfence::policy::Problem]) -> String {
 // ---- What is shipped.
 
 #[test]
-fn the_shipped_bundle_holds_the_first_set() {
+fn the_shipped_bundle_holds_every_rule_of_the_source_article() {
     let bundle = shipped();
     let ids: Vec<&str> = bundle.policies().iter().map(|policy| policy.metadata.id.as_str()).collect();
     let expected = [
         "ACI-001", "ACI-002", "ACI-003", "ACI-004", "ACI-005", "ACI-010", "AKS-001", "AKS-002", "AKS-003",
-        "AKS-004", "CNI-002", "CNI-004", "ISO-002", "LIF-001", "NET-001", "NET-002", "NET-003", "PRE-001",
+        "AKS-004", "CNI-001", "CNI-002", "CNI-003", "CNI-004", "ILB-001", "ILB-002", "ISO-001", "ISO-002",
+        "LIF-001", "NET-001", "NET-002", "NET-003", "NSG-001", "NSG-002", "NSG-003", "PRE-001", "PRE-002",
+        "PRE-003", "RBAC-001", "SCO-001",
     ];
     assert_eq!(ids, expected);
     assert_eq!(
@@ -168,7 +170,7 @@ fn every_test_passes_and_reaches_every_line() {
     assert!(report.tests.len() >= 44, "{} tests", report.tests.len());
     let missed: Vec<_> = report.coverage.iter().filter(|file| !file.not_covered.is_empty()).collect();
     assert!(missed.is_empty(), "{missed:#?}");
-    assert_eq!(report.coverage.len(), 20, "18 policies and two libraries");
+    assert_eq!(report.coverage.len(), 35, "30 policies and five libraries");
     assert!(shipped().run_tests(false).coverage.is_empty());
 }
 
@@ -402,7 +404,7 @@ fn a_shipped_policy_is_replaced_on_demand_only() {
         "own/private.rego:14: would replace the shipped policy AKS-002; say --allow-replace if that is meant"
     );
     let bundle = Bundle::load(files(), &LoadOptions { allow_replace: true }).expect("allowed");
-    assert_eq!(bundle.policies().len(), 18);
+    assert_eq!(bundle.policies().len(), 30);
     let replaced = bundle.policy("AKS-002").expect("it is there");
     assert_eq!(replaced.package, "own.private");
     assert_eq!(replaced.origin, Origin::Directory("/etc/policies".to_owned()));

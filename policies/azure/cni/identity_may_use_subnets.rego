@@ -33,7 +33,7 @@
 #   remediation: |
 #     az role assignment create --assignee-object-id <principal> --assignee-principal-type ServicePrincipal --role "Network Contributor" --scope <subnet-id>
 #     Where a deny assignment forbids it, no grant helps: whoever made the assignment has to change it.
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.cni.identity_may_use_subnets
 
 import data.lib.rights

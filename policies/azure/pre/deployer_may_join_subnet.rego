@@ -30,9 +30,9 @@
 #   remediation: |
 #     az role assignment create --assignee <principal> --role "Network Contributor" --scope <subnet-id>
 #     A custom role needs Microsoft.Network/virtualNetworks/subnets/join/action; one that has the singular `subnet/join/action` is put right by
-#     az role definition update --role-definition <role.json>
+#     az role definition update --role-definition <choose-file>
 #     Where a deny assignment forbids it, no grant helps: whoever made the assignment has to change it.
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.pre.deployer_may_join_subnet
 
 import data.lib.rights

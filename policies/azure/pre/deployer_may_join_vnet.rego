@@ -27,7 +27,7 @@
 #     az role assignment create --assignee <principal> --role "Network Contributor" --scope <vnet-id>
 #     A custom role with Microsoft.Network/virtualNetworks/join/action and Microsoft.Network/virtualNetworks/subnets/join/action is enough.
 #     Where a deny assignment forbids it, no grant helps: whoever made the assignment has to change it.
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.pre.deployer_may_join_vnet
 
 import data.lib.rights

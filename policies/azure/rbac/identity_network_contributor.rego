@@ -35,7 +35,7 @@
 #     az role assignment create --assignee-object-id <principal> --assignee-principal-type ServicePrincipal --role "Network Contributor" --scope <group-id>
 #     Where a deny assignment forbids it, no grant helps: whoever made the assignment has to change it.
 #     Where rights on the subnets are enough for you, declare `role_scope: least_privilege` under `expectations`.
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.rbac.identity_network_contributor
 
 import data.lib.rights

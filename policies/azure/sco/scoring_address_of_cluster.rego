@@ -23,10 +23,10 @@
 #     revised: "2024-01-31"
 #   remediation: |
 #     See which address the deployment names, and which one the router of the cluster has:
-#     az ml online-endpoint show --resource-group <workspace-rg> --workspace-name <workspace> --name <deployment> --query scoring_uri
+#     az ml online-endpoint show --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <deployment> --query scoring_uri
 #     kubectl get service --all-namespaces --field-selector metadata.name=azureml-fe
 #     Refresh what still points to the old address (DNS records, rules of security groups), or deploy again.
-#   since: 0.2.0
+#   since: 0.1.0
 package azure.sco.scoring_address_of_cluster
 
 applies if {
