@@ -37,6 +37,16 @@ pub struct PolicyArguments {
     pub allow_replace: bool,
 }
 
+/// Reads and validates a configuration file, or takes the defaults. No policy is loaded, which takes longer than a
+/// question to the engines.
+pub fn load_config(path: Option<&Path>) -> Result<Config, SetupError> {
+    match path.map(read_config).transpose()? {
+        None => Ok(Config::default()),
+        Some((config, problems)) if problems.is_empty() => Ok(config),
+        Some((_, problems)) => Err(SetupError(problems)),
+    }
+}
+
 impl Setup {
     /// Reads and validates a configuration file (or takes the defaults) and loads every policy.
     pub fn load(path: Option<&Path>, arguments: &PolicyArguments) -> Result<Self, SetupError> {

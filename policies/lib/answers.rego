@@ -18,7 +18,7 @@ _deciders(answer) := sprintf(" (decided by %s)", [concat(", ", answer.decided_by
 
 _deciders(answer) := "" if count(answer.decided_by) == 0
 
-# The answer as evidence; the one rule that stops, if it is one, is what a repair needs.
+# The answer as evidence; the one group that stops, and the one rule of its own that does, is what a repair needs.
 evidence(answer) := object.union(
 	{
 		"verdict": answer.verdict.value,
@@ -27,17 +27,19 @@ evidence(answer) := object.union(
 		"arrives": answer.arrives,
 		"stopped": answer.stopped,
 	},
-	_stopping(answer.stopped_by),
+	object.union(_group(answer.stopped_by), _rule(answer.stopped_by)),
 )
 
-_stopping(rules) := {"nsg": rules[0].security_group} if {
-	count(rules) == 1
-	rules[0].default
+_group(rules) := {"nsg": rules[0].security_group} if count({rule.security_group | some rule in rules}) == 1
+
+_group(rules) := {} if count({rule.security_group | some rule in rules}) != 1
+
+_rule(rules) := {"rule": own[0]} if {
+	own := _own(rules)
+	count(own) == 1
 }
 
-_stopping(rules) := {"nsg": rules[0].security_group, "rule": rules[0].name} if {
-	count(rules) == 1
-	not rules[0].default
-}
+_rule(rules) := {} if count(_own(rules)) != 1
 
-_stopping(rules) := {} if count(rules) != 1
+# Default rules cannot be deleted.
+_own(rules) := [rule.name | some rule in rules; not rule.default]

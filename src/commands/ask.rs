@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::audit::{PolicyArguments, Setup};
+use crate::audit::load_config;
 use crate::cli::{
     AccessArguments, AskArguments, AskCommand, CLEAN, DirectionArgument, FlowArguments, Format,
 };
+use crate::config::Config;
 use crate::facts::access::{Access, Question, Wanted};
 use crate::facts::exposure::{Exposure, Flow, Witness};
 use crate::inventory::security::Direction;
@@ -38,14 +39,14 @@ struct Answer {
 }
 
 /// The estate that is asked, and the configuration that it is asked with.
-fn estate(ask: &AskArguments) -> Result<(Setup, Inventory), Failure> {
-    let setup = Setup::load(ask.config.as_deref(), &PolicyArguments::default())?;
+fn estate(ask: &AskArguments) -> Result<(Config, Inventory), Failure> {
+    let config = load_config(ask.config.as_deref())?;
     let snapshot = match &ask.snapshot {
         Some(path) => snapshot_file::read(path)?,
-        None => collect(&setup.config)?.snapshot,
+        None => collect(&config)?.snapshot,
     };
     let inventory = Inventory::build(&snapshot);
-    Ok((setup, inventory))
+    Ok((config, inventory))
 }
 
 fn id(flag: &str, text: &str) -> Result<ResourceId, Failure> {
@@ -56,7 +57,7 @@ fn id(flag: &str, text: &str) -> Result<ResourceId, Failure> {
 
 fn flow(arguments: &FlowArguments) -> Result<Answer, Failure> {
     let at = id("--at", &arguments.at)?;
-    let (setup, inventory) = estate(&arguments.ask)?;
+    let (config, inventory) = estate(&arguments.ask)?;
     let direction = match arguments.direction {
         DirectionArgument::Outbound => Direction::Outbound,
         DirectionArgument::Inbound => Direction::Inbound,
@@ -69,7 +70,7 @@ fn flow(arguments: &FlowArguments) -> Result<Answer, Failure> {
         ports: arguments.port.clone(),
         protocols: arguments.protocol,
     };
-    let declared = setup.config.expectations.default.security_admin_rules;
+    let declared = config.expectations.default.security_admin_rules;
     let answer = Exposure::of(&inventory).ask_flow(&at, &question, declared);
     // What policies rest on: something unread that could overrule the groups makes it unknown.
     let (verdict, reason) = match answer.proven() {
