@@ -1,6 +1,6 @@
 //! Where the deployments on a cluster are scored, and whose frontends serve those addresses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::inventory::kubernetes::Cluster;
@@ -17,13 +17,23 @@ use super::router::{self, by_name};
 pub(super) struct Balanced<'a> {
     inventory: &'a Inventory,
     clusters: Vec<(&'a Cluster, Frontends)>,
+    /// Where the frontends of an address are, as places of `clusters`.
+    by_address: BTreeMap<IpAddr, BTreeSet<usize>>,
 }
 
 impl<'a> Balanced<'a> {
     /// Looks at the load balancers of every cluster.
     pub(super) fn of(inventory: &'a Inventory) -> Self {
         let of = |cluster| (cluster, Frontends::of(inventory, cluster));
-        Self { inventory, clusters: inventory.clusters.values().map(of).collect() }
+        let clusters: Vec<(&Cluster, Frontends)> = inventory.clusters.values().map(of).collect();
+        let mut by_address: BTreeMap<IpAddr, BTreeSet<usize>> = BTreeMap::new();
+        for (at, (_, frontends)) in clusters.iter().enumerate() {
+            let addresses = frontends.serving.iter().filter_map(|serving| serving.facts.address.value());
+            for address in addresses.filter_map(|text| text.trim().parse().ok()) {
+                by_address.entry(address).or_default().insert(at);
+            }
+        }
+        Self { inventory, clusters, by_address }
     }
 
     /// The facts of a cluster that these computes attach.
@@ -81,18 +91,17 @@ impl<'a> Balanced<'a> {
         id: &ResourceId,
         address: Known<String>,
     ) -> ScoringRecord {
-        let own = self.clusters.iter().find(|(other, _)| other.id == cluster.id);
-        let served_here = address.clone().and_then(|address| match own {
-            Some((_, frontends)) => frontends.serves(&address),
-            None => Err(Reason::new(Code::NotFound, format!("{} was not read", cluster.id))),
-        });
+        let own = self.clusters.binary_search_by(|(other, _)| other.id.cmp(&cluster.id)).ok();
+        let served_here =
+            address.clone().and_then(|address| match own.and_then(|at| self.clusters.get(at)) {
+                Some((_, frontends)) => frontends.serves(&address),
+                None => Err(Reason::new(Code::NotFound, format!("{} was not read", cluster.id))),
+            });
         let (mut served_by, mut repeated_by) = (Vec::new(), Vec::new());
-        for (other, frontends) in self.clusters.iter().filter(|(other, _)| other.id != cluster.id) {
-            let Ok(address) = &address else { continue };
-            if frontends.serves(address) != Ok(true) {
-                continue;
-            }
-            let private = address.parse::<IpAddr>().is_ok_and(is_private_address);
+        let ip = address.as_ref().ok().and_then(|text| text.parse::<IpAddr>().ok());
+        let private = ip.is_some_and(is_private_address);
+        let places = ip.and_then(|ip| self.by_address.get(&ip)).into_iter().flatten();
+        for (other, _) in places.filter(|at| Some(**at) != own).filter_map(|at| self.clusters.get(*at)) {
             match self.connected(cluster, other) {
                 Ok(false) if private => repeated_by.push(other.id.clone()),
                 Ok(true) => served_by.push(other.id.clone()),
