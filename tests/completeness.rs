@@ -350,15 +350,18 @@ fn a_field_that_is_not_told_never_makes_a_verdict_better() {
             }
             seen += times;
             let after = judge(&removed).report;
-            let (nulled, _) =
-                change(estate, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
-            assert_eq!(
-                judge(&nulled).report.results,
-                after.results,
-                "{} {}: null is not the same as missing",
-                field.kind,
-                field.path
-            );
+            if seen == times {
+                // In the first estate that holds the field; reading it is the same everywhere.
+                let (nulled, _) =
+                    change(estate, field, &|object, key| drop(object.insert(key.to_owned(), Value::Null)));
+                assert_eq!(
+                    judge(&nulled).report.results,
+                    after.results,
+                    "{} {}: null is not the same as missing",
+                    field.kind,
+                    field.path
+                );
+            }
             if field.absent == Absent::Nothing {
                 continue;
             }
@@ -422,12 +425,13 @@ fn a_field_of_the_wrong_type_never_makes_a_verdict_better() {
     let before: Vec<Report> = estates.iter().map(|estate| judge(estate).report).collect();
     for field in fields() {
         for wrong in [json!(42), json!(["x", 1]), json!({"surprise": true})] {
-            for (estate, before) in estates.iter().zip(&before) {
+            let broken = |(estate, before)| {
                 let (broken, times) =
                     change(estate, field, &|object, key| drop(object.insert(key.to_owned(), wrong.clone())));
-                if times == 0 {
-                    continue;
-                }
+                (times > 0).then_some((broken, before))
+            };
+            // The first estate that holds the field.
+            if let Some((broken, before)) = estates.iter().zip(&before).find_map(broken) {
                 for (place, (was, is)) in moved(before, &judge(&broken).report) {
                     assert!(
                         !better(&place, was, is),
