@@ -10,11 +10,15 @@ use std::fmt;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::config::{Cloud, Config, Scope};
 use crate::inventory::Snapshot;
+use crate::inventory::authorization::AskAssignedTo;
+use crate::inventory::snapshot::Answer;
 
 mod arm;
+mod assigned_to;
 mod client;
 mod credential;
 mod failure;
@@ -47,14 +51,25 @@ pub struct Collected {
 /// The cost of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// Requests sent, retries included, by kind of record, or `resource_graph`, `permissions`, `token`.
+    /// Requests sent, retries included, by kind of record, or `resource_graph`, `permissions`, `assigned_to`, `token`.
     pub requests: BTreeMap<&'static str, u64>,
-    /// Requests that failed for good, by the reason of the gap that they left.
+    /// Requests that failed for good, by the reason of the gap that they left, or of the answer that is missing.
     pub failures: BTreeMap<&'static str, u64>,
     /// Requests sent again.
     pub retries: u64,
     /// Time that requests spent waiting because Azure asked for it, summed over all of them.
     pub throttle_wait: Duration,
+}
+
+impl Numbers {
+    /// Adds what more it took.
+    pub fn add(&mut self, more: &Self) {
+        for (sum, more) in [(&mut self.requests, &more.requests), (&mut self.failures, &more.failures)] {
+            more.iter().for_each(|(of, n)| *sum.entry(of).or_default() += n);
+        }
+        self.retries += more.retries;
+        self.throttle_wait += more.throttle_wait;
+    }
 }
 
 /// How far a sweep is.
@@ -77,6 +92,8 @@ pub enum Stage {
     Subscription,
     /// What stands in the workspaces, list by list.
     Workspaces,
+    /// Whom grants to groups reach, question by question.
+    Memberships,
 }
 
 impl fmt::Display for Progress {
@@ -85,6 +102,7 @@ impl fmt::Display for Progress {
             Stage::Subscriptions => "finding subscriptions",
             Stage::Subscription => "reading subscriptions",
             Stage::Workspaces => "reading workspaces",
+            Stage::Memberships => "asking whom groups reach",
         };
         write!(f, "{what} ({}/{})", self.done, self.of)
     }
@@ -132,25 +150,27 @@ impl Client {
         self
     }
 
-    /// Reads the estate once. `earlier` holds the subscriptions that an earlier sweep of this process saw: one that
-    /// is out of sight now is a gap, not a deletion.
+    /// Reads the lists of the estate once. `earlier` holds the subscriptions that an earlier sweep of this process saw:
+    /// one that is out of sight now is a gap, not a deletion.
     pub async fn sweep(
         &self,
         earlier: &BTreeSet<String>,
         now: OffsetDateTime,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Collected, CollectError> {
-        let order = sweep::Order { cloud: self.cloud, scope: &self.scope, earlier, now, progress };
+        let began = Instant::now();
+        let order = sweep::Order { cloud: self.cloud, scope: &self.scope, earlier, now, began, progress };
         sweep::run(&self.arm, &order).await
     }
-}
 
-/// Reads the estate once with a credential of its own.
-pub async fn collect(
-    config: &Config,
-    earlier: &BTreeSet<String>,
-    now: OffsetDateTime,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Collected, CollectError> {
-    Client::new(config)?.sweep(earlier, now, progress).await
+    /// Asks which assignments reach whom, groups resolved, as part of the sweep that began then. A question that is not
+    /// answered wholly leaves no answer.
+    pub async fn ask_assigned_to(
+        &self,
+        questions: &[AskAssignedTo],
+        began: Instant,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> (Vec<Answer>, Numbers) {
+        sweep::ask_assigned_to(&self.arm, questions, began, progress).await
+    }
 }

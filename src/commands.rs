@@ -21,6 +21,7 @@ use crate::azure::{self, CollectError, Progress};
 use crate::cli::{INCOMPLETE, ScopeArguments, USAGE};
 use crate::config::{Config, Selection, is_guid};
 use crate::snapshot_file::SnapshotFileError;
+use crate::sweep;
 
 /// Why a command ended without its result.
 #[derive(Debug)]
@@ -110,6 +111,7 @@ fn narrow(config: &mut Config, scope: &ScopeArguments) -> Result<(), Failure> {
 
 /// Reads a live tenant once, with progress on a terminal.
 fn collect(config: &Config) -> Result<azure::Collected, Failure> {
+    let client = azure::Client::new(config)?;
     let runtime = runtime()?;
     let bar = io::stderr().is_terminal().then(|| {
         let bar = indicatif::ProgressBar::new_spinner();
@@ -124,7 +126,7 @@ fn collect(config: &Config) -> Result<azure::Collected, Failure> {
     let (earlier, now) = (BTreeSet::new(), OffsetDateTime::now_utc());
     let collected = runtime.block_on(async {
         tokio::select! {
-            collected = azure::collect(config, &earlier, now, &progress) => collected.map_err(Failure::from),
+            collected = sweep::run(&client, &config.expectations, &earlier, now, &progress) => collected.map_err(Failure::from),
             _ = tokio::signal::ctrl_c() => Err(Failure::incomplete("interrupted")),
         }
     });

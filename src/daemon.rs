@@ -20,6 +20,7 @@ use crate::findings::{Ledger, Status};
 use crate::inventory::Snapshot;
 use crate::outlets::http::{self, Published};
 use crate::outlets::metrics::{Metrics, Traffic, View};
+use crate::sweep;
 
 /// What the daemon is started with.
 pub struct Options {
@@ -148,7 +149,8 @@ impl Daemon {
     async fn sweep(&mut self) -> Result<Published, DaemonError> {
         let started = Instant::now();
         let now = OffsetDateTime::now_utc();
-        let collected = self.client.sweep(&self.seen, now, &|_| {}).await;
+        let declarations = &self.setup.config.expectations;
+        let collected = sweep::run(&self.client, declarations, &self.seen, now, &|_| {}).await;
         let collected = match collected {
             Ok(collected) => collected,
             Err(error) => return self.failed(&error),

@@ -20,6 +20,8 @@ mod router;
 mod scoring;
 mod subjects;
 mod unknown;
+mod worth_asking;
 
 pub use document::{Document, Fact, Search, SubjectKind};
 pub use subjects::{Hidden, Subjects, derive};
+pub use worth_asking::{MOST_QUESTIONS, WorthAsking, worth_asking};

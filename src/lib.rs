@@ -15,6 +15,7 @@
 //! | [`policy`] | loads, checks, tests and evaluates `.rego` texts |
 //! | [`findings`] | verdicts, reports, and the life of findings over sweeps |
 //! | [`azure`] | credentials, paging, throttling; gives a snapshot |
+//! | [`sweep`] | one live pass: `azure`'s lists, and the questions that `facts` finds worth asking |
 //! | [`snapshot_file`] | snapshots on disk |
 //! | [`outlets`] | table, metrics, HTTP |
 //! | [`audit`] | one sweep, end to end |
@@ -49,6 +50,7 @@ pub mod findings;
 
 pub mod azure;
 pub mod snapshot_file;
+pub mod sweep;
 
 pub mod outlets;
 

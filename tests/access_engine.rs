@@ -60,6 +60,21 @@ fn answers_that_contradict_the_lists_prove_nothing() {
     assert_eq!((answer.verdict, answer.reasons[0].code), (Verdict::Unknown, Code::NotFound));
 }
 
+/// Where somebody else's own assignment is named, the question was not heeded, and the groups named beside it prove
+/// nothing.
+#[test]
+fn an_answer_that_names_somebody_elses_assignment_is_none() {
+    let mut estate = Estate::with_groups();
+    estate.grant_with("g1", OWNER, TEAM, &subscription(), json!({"principalType": "Group"}));
+    estate.grant("g2", READER, KUBELET, &subscription());
+    let named = ["g1", "g2"].map(|name| assignment(&subscription(), name)).to_vec();
+    estate.answer(CLUSTER, &subnet(), named);
+    check(&estate, Verdict::Unknown);
+    // A sound answer beside it counts.
+    estate.answer(CLUSTER, &group(), vec![assignment(&subscription(), "g1")]);
+    check(&estate, Verdict::Yes);
+}
+
 /// Azure resolves the groups of users and service principals only.
 #[test]
 fn an_answer_about_a_group_tells_nothing() {

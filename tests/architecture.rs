@@ -15,10 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["inventory", "facts", "severity", "yaml"]),
     ("findings", &["inventory", "facts", "policy", "severity"]),
     ("azure", &["inventory", "config"]),
+    // What only `facts` can find worth asking, `azure` asks; neither knows of the other.
+    ("sweep", &["azure", "facts", "inventory", "expectations"]),
     ("snapshot_file", &["inventory"]),
     ("outlets", &["inventory", "findings", "severity"]),
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
-    ("daemon", &["audit", "azure", "findings", "inventory", "outlets"]),
+    ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "sweep"]),
     ("telemetry", &[]),
     ("cli", &["audit", "commands", "facts", "severity"]),
     (
@@ -35,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "outlets",
             "policy",
             "snapshot_file",
+            "sweep",
             "telemetry",
         ],
     ),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mlfence::azure::{Client, CollectError, Collected};
 use mlfence::config::{Config, Credential, Endpoints, SecretSource, Selection};
-use mlfence::inventory::{Coverage, GapReason, Kind, ResourceId, Snapshot};
+use mlfence::inventory::authorization::AskAssignedTo;
+use mlfence::inventory::{Coverage, GapReason, Kind, ObjectId, ResourceId, Snapshot};
 use serde_json::{Value, json};
 
 use fake::{Call, Fake, Reply};
@@ -412,7 +413,9 @@ async fn a_sweep_can_be_spawned() {
     let fake = Fake::start(healthy).await;
     let (config, _file) = config(&fake.base);
     let task = tokio::spawn(async move {
-        mlfence::azure::collect(&config, &BTreeSet::new(), time::OffsetDateTime::UNIX_EPOCH, &|_| {}).await
+        let client = Client::new(&config)?;
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        mlfence::sweep::run(&client, &config.expectations, &BTreeSet::new(), now, &|_| {}).await
     });
     assert!(task.await.expect("no panic").is_ok());
 }
@@ -1166,4 +1169,93 @@ async fn a_disabled_subscription_is_left_out_unless_it_was_there_before() {
         Coverage::of(&again.snapshot).hides(Kind::Computes, &ResourceId::subscription_scope(S2)).is_some()
     );
     assert_eq!(ids(again), [S1, S2]);
+}
+
+/// Answers a question about groups with these rows, and everything else as a healthy estate does.
+async fn ask_assigned_to(
+    principal: &str,
+    reply: impl Fn(&Call) -> Reply + Send + Sync + 'static,
+) -> (Option<Vec<String>>, Vec<Call>) {
+    let fake = Fake::start(move |call| match call.path.ends_with("/roleAssignments") {
+        true => reply(call),
+        false => healthy(call),
+    })
+    .await;
+    let (config, _file) = config(&fake.base);
+    let client = Client::new(&config).expect("a client").with_first_pause(Duration::ZERO);
+    let principal = ObjectId::parse(principal).expect("an id");
+    let question = AskAssignedTo { principal, scope: ResourceId::parse(&scope(S1)).expect("an id") };
+    let (answers, _) = client.ask_assigned_to(&[question], tokio::time::Instant::now(), &|_| {}).await;
+    let calls = fake.calls().into_iter().filter(|call| call.path.ends_with("/roleAssignments")).collect();
+    (answers.into_iter().next().map(|answer| answer.assignments), calls)
+}
+
+fn assignment(name: &str, principal: &str, kind: &str) -> Value {
+    json!({"id": format!("/providers/Microsoft.Authorization/RoleAssignments/{name}"), "name": name,
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {"principalId": principal, "principalType": kind, "scope": "/"}})
+}
+
+const PERSON: &str = "aaaaaaaa-0000-0000-0000-000000000001";
+const TEAM: &str = "bbbbbbbb-0000-0000-0000-000000000001";
+
+#[tokio::test]
+async fn groups_are_asked_of_by_one_filter_and_all_pages_are_read() {
+    let (answer, calls) = ask_assigned_to(&PERSON.to_uppercase(), |call| {
+        let next = format!("{}{}?{}&$skiptoken=2", call.base, call.path, call.query);
+        match call.before {
+            0 => Reply::ok(json!({"value": [assignment("2", TEAM, "Group")], "nextLink": next})),
+            _ => {
+                Reply::ok(json!({"value": [assignment("1", PERSON, "User"), assignment("2", TEAM, "Group")]}))
+            }
+        }
+    })
+    .await;
+    let id = |name: &str| format!("/providers/microsoft.authorization/roleassignments/{name}");
+    assert_eq!(answer, Some(vec![id("1"), id("2")]));
+    assert_eq!(calls[0].query, format!("api-version=2022-04-01&$filter=assignedTo(%27{PERSON}%27)"));
+    assert_eq!((calls[0].method.as_str(), calls.len()), ("GET", 2));
+}
+
+/// What is no answer to the question leaves none: above all not one in which the filter was not heeded, by which a
+/// stranger would seem to be in every group.
+#[tokio::test]
+async fn what_is_no_answer_about_groups_leaves_none() {
+    let unfiltered = json!({"value": [assignment("1", TEAM, "Group"), assignment("2", "aaaaaaaa-0000-0000-0000-000000000009", "User")]});
+    let foreign_link = json!({"value": [], "nextLink": "https://evil.example/x"});
+    let other_type =
+        json!({"value": [{"id": "/subscriptions/x", "type": "Microsoft.Resources/subscriptions"}]});
+    for body in
+        [unfiltered, foreign_link, other_type, json!({"value": [7]}), json!({"value": null}), json!([])]
+    {
+        let (told, shown) = (body.clone(), body.to_string());
+        let (answer, calls) = ask_assigned_to(PERSON, move |_| Reply::ok(told.clone())).await;
+        assert_eq!((answer, calls.len()), (None, 1), "{shown}");
+    }
+    assert_eq!(ask_assigned_to(PERSON, |_| Reply::Cut("{\"value\": [")).await.0, None);
+    // An unregistered provider has nothing of its kinds; of role assignments that makes no sense.
+    let unregistered = |_: &Call| error(409, "MissingSubscriptionRegistration");
+    assert_eq!(ask_assigned_to(PERSON, unregistered).await.0, None);
+    // And it is asked of guids only.
+    let (answer, calls) =
+        ask_assigned_to("x') or principalId eq 'y", |_| Reply::ok(json!({"value": []}))).await;
+    assert_eq!((answer, calls.len()), (None, 0));
+    assert_eq!(ask_assigned_to(PERSON, |_| Reply::ok(json!({"value": []}))).await.0, Some(vec![]));
+}
+
+/// The questions belong to the sweep, and so they end by its deadline.
+#[tokio::test]
+async fn questions_share_the_deadline_of_their_sweep() {
+    let fake = Fake::start(healthy).await;
+    let (mut config, _file) = config(&fake.base);
+    config.collection.deadline = Duration::from_millis(50);
+    let client = Client::new(&config).expect("a client");
+    let question = AskAssignedTo {
+        principal: ObjectId::parse(PERSON).expect("an id"),
+        scope: ResourceId::parse(&scope(S1)).expect("an id"),
+    };
+    let began = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let (answers, numbers) = client.ask_assigned_to(&[question], began, &|_| {}).await;
+    assert_eq!((answers.len(), numbers.failures.get("timeout")), (0, Some(&1)));
 }

@@ -9,16 +9,20 @@ use mlfence::audit::{Setup, judge_snapshot};
 use mlfence::azure::Client;
 use mlfence::findings::Report;
 use mlfence::inventory::Snapshot;
-use mlfence::snapshot_file;
+use mlfence::{snapshot_file, sweep};
 use time::macros::datetime;
+
+/// Somebody of whom every grant to a group leaves it open what they may.
+const DEPLOYER: &str = "aaaaaaaa-0000-0000-0000-000000000001";
 
 async fn sweep(estate: Estate) -> Snapshot {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(estate, Options::default()).await.expect("armsim starts");
-    let config = support::config_for(&server, folder.path());
+    let mut config = support::config_for(&server, folder.path());
+    config.expectations.default.deployers = Some(vec![DEPLOYER.to_owned()]);
     let client = Client::new(&config).expect("a client");
-    let collected =
-        client.sweep(&BTreeSet::new(), datetime!(2026-11-25 12:00 UTC), &|_| {}).await.expect("a sweep");
+    let (declared, now) = (&config.expectations, datetime!(2026-11-25 12:00 UTC));
+    let collected = sweep::run(&client, declared, &BTreeSet::new(), now, &|_| {}).await.expect("a sweep");
     server.shutdown().await.expect("armsim ends");
     collected.snapshot
 }
@@ -47,6 +51,8 @@ async fn a_capture_is_judged_as_the_live_tenant_was_twice() {
     let again = Estate::from_jsonl(&text(&captured)).expect("armsim reads what mlfence writes");
     let second = sweep(again).await;
     assert_eq!(bytes(judged(&second)), bytes(judged(&live)));
+    assert!(!live.answers.is_empty());
+    assert_eq!(second.answers, live.answers);
 }
 
 /// The estate that armsim was given, judged as a file, gives the verdicts of the live sweep.

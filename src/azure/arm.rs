@@ -19,6 +19,8 @@ pub(super) struct Listing {
     pub(super) head: Map<String, Value>,
     /// The rows of all pages that were read.
     pub(super) rows: Vec<Value>,
+    /// How many pages were read; none where there can be no list.
+    pub(super) pages: usize,
     /// Why rows are missing; none if the list is complete.
     pub(super) lost: Option<Failure>,
 }
@@ -78,6 +80,7 @@ impl Listing {
         if self.head.is_empty() {
             self.head = page;
         }
+        self.pages += 1;
         Ok(link)
     }
 

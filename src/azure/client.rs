@@ -62,11 +62,11 @@ impl Arm {
         })
     }
 
-    /// Starts a sweep: its deadline and its numbers.
-    pub(super) fn session(&self) -> Session<'_> {
+    /// Starts a sweep, or takes up one that began earlier: its deadline and its numbers.
+    pub(super) fn session(&self, began: Instant) -> Session<'_> {
         Session {
             arm: self,
-            deadline: Instant::now() + self.collection.deadline,
+            deadline: began + self.collection.deadline,
             numbers: Mutex::default(),
             gates: Mutex::default(),
         }

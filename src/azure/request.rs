@@ -5,9 +5,13 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::inventory::authorization::AskAssignedTo;
+
 /// The one path that is ever sent a POST.
 const RESOURCE_GRAPH: &str = "/providers/Microsoft.ResourceGraph/resources";
 const RESOURCE_GRAPH_VERSION: &str = "2024-04-01";
+/// The api-version by which role assignments are asked for.
+const ASSIGNED_TO_VERSION: &str = "2022-04-01";
 
 /// Scheme, host and port of the Azure Resource Manager that tokens are meant for.
 #[derive(Clone, Debug)]
@@ -68,6 +72,18 @@ impl Request {
         Self { url: endpoint.at(path, api_version), query: None }
     }
 
+    /// GET of the role assignments at a scope that reach a principal, groups resolved. None if either would not arrive in
+    /// the URL as it is: an answer to another question would be worse than none.
+    pub(super) fn assigned_to(endpoint: &Endpoint, ask: &AskAssignedTo) -> Option<Self> {
+        let path = format!("{}/providers/Microsoft.Authorization/roleAssignments", ask.scope.as_spelled());
+        let mut url = endpoint.at(&path, ASSIGNED_TO_VERSION);
+        // Dots among the segments would be resolved, and lead elsewhere.
+        let arrives = ask.principal.is_guid() && url.path().split('/').count() == path.split('/').count();
+        let query = format!("api-version={ASSIGNED_TO_VERSION}&$filter=assignedTo('{}')", ask.principal);
+        url.set_query(Some(&query));
+        arrives.then_some(Self { url, query: None })
+    }
+
     /// GET of a `nextLink`, verbatim: its page token is opaque, and rebuilding the URL could re-encode it.
     pub(super) fn follow(endpoint: &Endpoint, link: &str) -> Result<Self, LinkError> {
         let url = Url::parse(link).map_err(|_| LinkError::Unreadable)?;
@@ -111,6 +127,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::{ObjectId, ResourceId};
     use serde_json::json;
 
     fn endpoint() -> Endpoint {
@@ -161,6 +178,31 @@ mod tests {
                 assert_eq!(request.url().as_str(), link);
             }
         }
+    }
+
+    #[test]
+    fn only_what_arrives_as_it_is_is_asked() {
+        let subnet =
+            "/subscriptions/s/resourceGroups/Rg Net/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
+        let ask = |principal: &str, scope: &str| {
+            let principal = ObjectId::parse(principal).expect("an id");
+            let ask = AskAssignedTo { principal, scope: ResourceId::parse(scope).expect("an id") };
+            Request::assigned_to(&endpoint(), &ask).map(|request| request.url().to_string())
+        };
+        assert_eq!(
+            ask("AAAAAAAA-0000-0000-0000-00000000000a", subnet).as_deref(),
+            Some(
+                "https://management.azure.com/subscriptions/s/resourceGroups/Rg%20Net/providers/Microsoft.Network/\
+                 virtualNetworks/v/subnets/a/providers/Microsoft.Authorization/roleAssignments\
+                 ?api-version=2022-04-01&$filter=assignedTo(%27aaaaaaaa-0000-0000-0000-00000000000a%27)"
+            )
+        );
+        for text in ["x') or principalId eq 'y", "aaaaaaaa-0000-0000-0000-00000000000", "jane@contoso.com"] {
+            assert_eq!(ask(text, subnet), None, "{text}");
+        }
+        let guid = "aaaaaaaa-0000-0000-0000-00000000000a";
+        assert_eq!(ask(guid, "/subscriptions/s/resourceGroups/g/../../t"), None);
+        assert_eq!(ask(guid, "/subscriptions/s/resourceGroups/%2e%2e"), None);
     }
 
     #[test]

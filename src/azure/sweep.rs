@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::{join, join_all};
 use time::OffsetDateTime;
 use time::UtcOffset;
+use tokio::time::Instant;
 
 use super::arm::{self, Listing};
 use super::client::{Arm, Session};
@@ -19,9 +20,10 @@ use super::resource_graph::{self, Answer, QUERIES, Query, SUBSCRIPTIONS};
 use super::rights::{self, Rights};
 use super::scope::Visible;
 use super::subscriptions::{self, Chosen};
-use super::{CollectError, Collected, Progress, Stage, service_tags};
+use super::{CollectError, Collected, Numbers, Progress, Stage, assigned_to, service_tags};
 use crate::config::{Cloud, Scope};
-use crate::inventory::snapshot::{FORMAT, Source, Subscription, Via};
+use crate::inventory::authorization::AskAssignedTo;
+use crate::inventory::snapshot::{self, FORMAT, Source, Subscription, Via};
 use crate::inventory::{GapReason, Header, Kind, ResourceId, Snapshot};
 
 /// What Resource Graph doesn't hold, or not with inherited rows, and the api-version that has it. The v1 web
@@ -50,12 +52,14 @@ pub(super) struct Order<'a> {
     /// Subscriptions that an earlier sweep of this process saw.
     pub(super) earlier: &'a BTreeSet<String>,
     pub(super) now: OffsetDateTime,
+    /// From when on the deadline counts.
+    pub(super) began: Instant,
     pub(super) progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 /// Runs a sweep.
 pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, CollectError> {
-    let session = arm.session();
+    let session = arm.session(order.began);
     let ticker = Ticker::new(order.progress, Stage::Subscriptions, 3);
     if let Err(error) = session.sign_in().await {
         let advice = arm.tokens.advice();
@@ -122,6 +126,38 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
         "read the estate"
     );
     Ok(Collected { snapshot, numbers })
+}
+
+/// Asks what is worth asking beyond lists. A question that failed leaves no answer.
+pub(super) async fn ask_assigned_to(
+    arm: &Arm,
+    questions: &[AskAssignedTo],
+    began: Instant,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> (Vec<snapshot::Answer>, Numbers) {
+    let session = arm.session(began);
+    let ticker = Ticker::new(progress, Stage::Memberships, questions.len());
+    let asked =
+        join_all(questions.iter().map(|question| ticker.after(assigned_to::ask(&session, question)))).await;
+    let mut answers = Vec::new();
+    let mut failures = Vec::new();
+    for answer in asked {
+        match answer {
+            Ok(answer) => answers.push(answer),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let numbers = session.numbers();
+    match failures.first() {
+        None => tracing::info!(answers = answers.len(), "asked whom grants to groups reach"),
+        Some(first) => tracing::warn!(
+            answers = answers.len(),
+            unanswered = failures.len(),
+            "whom grants to groups reach was not answered throughout, so it stays unknown: {}",
+            first.detail
+        ),
+    }
+    (answers, numbers)
 }
 
 /// The caller's rights on a subscription, and the lists of it. They are not asked for where not even the rights

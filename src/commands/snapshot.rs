@@ -14,10 +14,11 @@ pub fn run(arguments: &SnapshotArguments) -> Result<u8, Failure> {
     let snapshot = collect(&setup.config)?.snapshot;
     snapshot_file::write(&arguments.output, &snapshot)?;
     print(&format!(
-        "{}: {} records of {} subscriptions, {} gaps\n",
+        "{}: {} records of {} subscriptions, {} answers, {} gaps\n",
         arguments.output.display(),
         snapshot.records.len(),
         snapshot.header.subscriptions.len(),
+        snapshot.answers.len(),
         snapshot.gaps.len()
     ))?;
     Ok(CLEAN)

@@ -14,11 +14,18 @@ mod index;
 mod judge;
 mod membership;
 mod miss;
+mod open;
 mod question;
 
 pub use answer::{Answer, Denial, Grant, Miss, MissKind, Note, NoteCode, Verdict};
 pub use index::Access;
 pub use question::{Question, RoleError, Wanted};
+
+/// What joining a VNet's subnet needs on the VNet itself, of whoever deploys into it.
+pub const VNET_JOIN: &str = "Microsoft.Network/virtualNetworks/join/action";
+
+/// What using one's own subnet needs beside [`SUBNET_JOIN`].
+pub const SUBNET_READ: &str = "Microsoft.Network/virtualNetworks/subnets/read";
 
 /// The role that the articles ask for, the same guid in every cloud.
 pub const NETWORK_CONTRIBUTOR: &str = "4d97b98b-1d4f-4787-a291-c67834d212e7";

@@ -24,7 +24,7 @@ pub(super) struct Hosting {
 #[derive(Default)]
 pub(super) struct Use {
     by: BTreeSet<ResourceId>,
-    workspaces: BTreeSet<ResourceId>,
+    pub(super) workspaces: BTreeSet<ResourceId>,
     /// Why it may be that nobody of Azure Machine Learning's lives here; none once one surely does.
     unproven: Option<Reason>,
     proven: bool,

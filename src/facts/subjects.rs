@@ -45,14 +45,8 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     let engines = &Engines::of(inventory);
     let balanced = Balanced::of(inventory);
     let mut documents = Vec::new();
-    let computes: Vec<&ComputeNode> =
-        inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect();
-    let mut by_cluster: BTreeMap<ResourceId, Vec<&ComputeNode>> = BTreeMap::new();
-    for compute in &computes {
-        if let Ok(target) = &compute.target {
-            by_cluster.entry(target.clone()).or_default().push(compute);
-        }
-    }
+    let computes = computes(inventory);
+    let by_cluster = by_cluster(&computes);
     for compute in &computes {
         let alone = vec![*compute];
         let shared = compute.target.as_ref().ok().and_then(|target| by_cluster.get(target)).unwrap_or(&alone);
@@ -81,6 +75,22 @@ pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
     }));
     documents.sort_by(|a, b| a.subject.cmp(&b.subject));
     Subjects { documents, hidden: hidden(inventory, &computes, &hosting) }
+}
+
+/// The computes that are, or may be, AKS clusters.
+pub(super) fn computes(inventory: &Inventory) -> Vec<&ComputeNode> {
+    inventory.computes.values().filter(|compute| is_aks(inventory, compute)).collect()
+}
+
+/// Computes by the cluster behind them.
+pub(super) fn by_cluster<'a>(computes: &[&'a ComputeNode]) -> BTreeMap<ResourceId, Vec<&'a ComputeNode>> {
+    let mut by_cluster: BTreeMap<ResourceId, Vec<&ComputeNode>> = BTreeMap::new();
+    for compute in computes {
+        if let Ok(target) = &compute.target {
+            by_cluster.entry(target.clone()).or_default().push(compute);
+        }
+    }
+    by_cluster
 }
 
 /// Whether a compute is, or may be, an AKS cluster of a workspace that is not going away.

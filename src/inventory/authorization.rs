@@ -11,7 +11,7 @@ mod truth;
 
 use std::collections::BTreeMap;
 
-pub use assignment::{AssignedTo, RoleAssignment};
+pub use assignment::{AskAssignedTo, AssignedTo, RoleAssignment};
 pub use definition::{Permission, RoleDefinition, RoleId};
 pub use deny::{DenyAssignment, Effect, Party};
 pub use identity::{Identities, Principal};

@@ -4,7 +4,7 @@ use super::answer::Denial;
 use super::grant::Item;
 use super::judge::Asked;
 use crate::inventory::authorization::{DenyAssignment, Effect, Party, Pattern, Permission, PrincipalType};
-use crate::inventory::{Code, Kind, Known, Reason, Truth};
+use crate::inventory::{Code, Kind, Known, ObjectId, Reason, Truth};
 
 /// Whether something takes what is wanted.
 pub(super) struct Denied {
@@ -57,13 +57,7 @@ impl Part {
 pub(super) fn denied(asked: &Asked<'_>) -> Denied {
     let access = asked.access;
     let mut denied = Denied { truth: Truth::No, denials: Vec::new(), reasons: Vec::new() };
-    let above =
-        asked.ancestry.places().filter_map(|scope| access.place(scope)).flat_map(|place| place.denies());
-    let unsure = access.group_places().filter(|_| asked.ancestry.doubt().is_some());
-    let unsure = unsure
-        .filter(|(group, _)| asked.ancestry.is_below(group) == Truth::Maybe)
-        .flat_map(|(_, place)| place.denies());
-    for deny in above.chain(unsure).chain(access.adrift().denies()) {
+    for deny in standing(asked) {
         let part = weigh(asked, deny);
         if part.truth != Truth::No {
             denied.truth = denied.truth.or(part.truth);
@@ -84,6 +78,25 @@ pub(super) fn denied(asked: &Asked<'_>) -> Denied {
         denied.reasons.push(reason);
     }
     denied
+}
+
+/// Every deny assignment that may stand at or above the scope.
+fn standing<'q>(asked: &'q Asked<'q>) -> impl Iterator<Item = &'q DenyAssignment> {
+    let access = asked.access;
+    let above =
+        asked.ancestry.places().filter_map(|scope| access.place(scope)).flat_map(|place| place.denies());
+    let unsure = access.group_places().filter(|_| asked.ancestry.doubt().is_some());
+    let unsure = unsure
+        .filter(|(group, _)| asked.ancestry.is_below(group) == Truth::Maybe)
+        .flat_map(|(_, place)| place.denies());
+    above.chain(unsure).chain(access.adrift().denies()).copied()
+}
+
+/// Who is named by deny assignments that take what is wanted from some and not from others.
+pub(super) fn named_where_open<'q>(asked: &'q Asked<'q>) -> impl Iterator<Item = &'q ObjectId> {
+    let open = standing(asked).filter(|deny| weigh(asked, deny).truth == Truth::Maybe);
+    let parties = open.flat_map(|deny| deny.principals.iter().chain(&deny.excluded).flatten());
+    parties.filter_map(|party| party.id.as_ref().ok())
 }
 
 fn weigh(asked: &Asked<'_>, deny: &DenyAssignment) -> Part {

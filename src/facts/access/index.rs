@@ -19,7 +19,7 @@ pub struct Access<'a> {
     /// What does not tell its scope.
     adrift: Place<'a>,
     by_principal: BTreeMap<&'a str, Vec<&'a RoleAssignment>>,
-    members: BTreeMap<&'a ObjectId, Membership<'a>>,
+    members: BTreeMap<ObjectId, Membership<'a>>,
 }
 
 /// What stands at one scope.
@@ -78,10 +78,9 @@ impl<'a> Access<'a> {
             index.place_of(deny.scope.as_ref().ok()).denies.push(deny);
         }
         // Azure resolves the groups of users and service principals only; of a group its answer tells nothing.
-        let is_group = |assignment: &&RoleAssignment| assignment.principal_type == Ok(PrincipalType::Group);
-        let asked = rights.answers.iter().filter(|(who, _)| !index.of_principal(who).iter().any(is_group));
+        let asked = rights.answers.iter().filter(|(who, _)| !index.is_group(who));
         index.members = asked
-            .map(|(principal, answers)| (principal, Membership::of(&index, principal, answers)))
+            .map(|(principal, answers)| (principal.clone(), Membership::of(&index, principal, answers)))
             .collect();
         index
     }
@@ -118,6 +117,33 @@ impl<'a> Access<'a> {
     /// Every assignment that names this principal, wherever.
     pub(super) fn of_principal(&self, principal: &ObjectId) -> &[&'a RoleAssignment] {
         self.by_principal.get(principal.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an assignment tells that this principal is a group.
+    pub(super) fn is_group(&self, principal: &ObjectId) -> bool {
+        let is_group = |assignment: &&RoleAssignment| assignment.principal_type == Ok(PrincipalType::Group);
+        self.of_principal(principal).iter().any(is_group)
+    }
+
+    /// Whether anything is granted to a group, or to somebody who may be one.
+    pub(super) fn has_shared(&self) -> bool {
+        self.places.values().any(|place| !place.shared.is_empty())
+    }
+
+    /// Works something out as if this were known of the groups of a principal.
+    pub(super) fn supposing<T>(
+        &mut self,
+        principal: &ObjectId,
+        supposed: Membership<'a>,
+        work: impl FnOnce(&Self) -> T,
+    ) -> T {
+        let known = self.members.insert(principal.clone(), supposed);
+        let result = work(self);
+        match known {
+            Some(known) => self.members.insert(principal.clone(), known),
+            None => self.members.remove(principal),
+        };
+        result
     }
 
     /// What Azure answered about the groups of this principal.

@@ -46,6 +46,12 @@ struct Weight {
     enough: Truth,
 }
 
+impl Weight {
+    fn granted(&self) -> Truth {
+        self.documented.or(self.enough)
+    }
+}
+
 impl<'a> Access<'a> {
     /// Answers a question.
     pub fn ask(&self, question: &Question) -> Answer {
@@ -91,7 +97,7 @@ pub(super) struct Asked<'q> {
 }
 
 impl<'q> Asked<'q> {
-    fn of(access: &'q Access<'q>, question: &'q Question) -> Self {
+    pub(super) fn of(access: &'q Access<'q>, question: &'q Question) -> Self {
         Self {
             access,
             question,
@@ -130,10 +136,15 @@ impl<'q> Asked<'q> {
         gathering.found
     }
 
+    /// Whether what was gathered suffices, denials left aside.
+    pub(super) fn granted(&self, gathered: &Gathered<'_>) -> Truth {
+        self.weigh(&gathered.candidates.iter().collect::<Vec<_>>(), gathered).granted()
+    }
+
     fn judge(&self, gathered: &Gathered<'_>) -> Answer {
         let all: Vec<&Candidate<'_>> = gathered.candidates.iter().collect();
         let weight = self.weigh(&all, gathered);
-        let granted = weight.documented.or(weight.enough);
+        let granted = weight.granted();
         let mut answer = Answer {
             verdict: granted.into(),
             documented: self.demand.role.map(|_| weight.documented.into()),
@@ -267,7 +278,7 @@ impl<'q> Asked<'q> {
         let old: Vec<&Candidate<'_>> =
             all.iter().filter(|one| !recent(one.assignment, now)).copied().collect();
         let without = self.weigh(&old, gathered);
-        if without.documented.or(without.enough) != Truth::Yes {
+        if without.granted() != Truth::Yes {
             let message = "granted less than an hour ago; Azure may need that long to heed it".to_owned();
             answer.notes.push(Note { code: NoteCode::RecentGrant, message });
         }
@@ -435,6 +446,11 @@ fn recent(assignment: &RoleAssignment, now: OffsetDateTime) -> bool {
 }
 
 impl Candidate<'_> {
+    /// The group through which it surely reaches the principal.
+    pub(super) fn group(&self) -> Option<&ObjectId> {
+        self.via.filter(|_| self.applies == Truth::Yes)
+    }
+
     /// Whether it surely gives everything.
     pub(super) fn suffices(&self) -> bool {
         self.applies == Truth::Yes && self.gives.suffices()

@@ -16,16 +16,37 @@ pub(super) struct Membership<'a> {
     stranger: BTreeSet<&'a str>,
     /// Assignments that Azure named and that are not among those read.
     unread: Vec<&'a ResourceId>,
+    /// Supposed of every group alike, for want of an answer.
+    supposed: Option<bool>,
 }
 
 impl<'a> Membership<'a> {
-    pub(super) fn of(access: &Access<'a>, principal: &ObjectId, answers: &'a [AssignedTo]) -> Self {
-        let mut all = Self {
-            listed: answers.iter().flat_map(|answer| &answer.assignments).collect(),
+    /// As if the principal were in every group, or in none.
+    pub(super) fn supposed(in_all: bool) -> Self {
+        Self { supposed: Some(in_all), ..Self::unknown() }
+    }
+
+    fn unknown() -> Self {
+        Self {
+            listed: BTreeSet::new(),
             left_out: BTreeSet::new(),
             member: BTreeSet::new(),
             stranger: BTreeSet::new(),
             unread: Vec::new(),
+            supposed: None,
+        }
+    }
+
+    pub(super) fn of(access: &Access<'a>, principal: &ObjectId, answers: &'a [AssignedTo]) -> Self {
+        // An answer with somebody else's assignment in it was no answer to the question.
+        let foreign = |id: &ResourceId| {
+            access.rights().assignments.get(id).is_some_and(|told| told.is_of_another(principal))
+        };
+        let answers: Vec<&'a AssignedTo> =
+            answers.iter().filter(|answer| !answer.assignments.iter().any(foreign)).collect();
+        let mut all = Self {
+            listed: answers.iter().flat_map(|answer| &answer.assignments).collect(),
+            ..Self::unknown()
         };
         for id in &all.listed {
             match access.rights().assignments.get(*id) {
@@ -54,6 +75,9 @@ impl<'a> Membership<'a> {
 
     /// Whether the principal is in this group.
     pub(super) fn in_group(&self, group: &str) -> Truth {
+        if let Some(in_all) = self.supposed {
+            return in_all.into();
+        }
         match (self.member.contains(group), self.stranger.contains(group)) {
             (true, _) => Truth::Yes,
             (_, true) => Truth::No,
@@ -78,7 +102,7 @@ impl<'a> Membership<'a> {
 }
 
 /// The group through which an assignment reaches others than the one it names.
-fn group_of<'a>(assignment: &'a RoleAssignment, principal: &ObjectId) -> Option<&'a str> {
+pub(super) fn group_of<'a>(assignment: &'a RoleAssignment, principal: &ObjectId) -> Option<&'a str> {
     let named = assignment.principal.as_ref().ok()?;
     (assignment.may_be_shared() && named != principal && !named.is_everyone()).then(|| named.as_str())
 }

@@ -8,7 +8,10 @@ use time::format_description::well_known::Rfc3339;
 use super::{ObjectId, PrincipalType, RoleId};
 use crate::inventory::field::{self, Part};
 use crate::inventory::snapshot::Answer;
-use crate::inventory::{Known, Record, ResourceId};
+use crate::inventory::{Code, Known, Reason, Record, ResourceId};
+
+/// The only question that is asked beyond lists.
+const ASSIGNED_TO: &str = "assigned_to";
 
 /// A role granted to a principal at a scope and below.
 #[derive(Clone, Debug)]
@@ -58,6 +61,46 @@ impl RoleAssignment {
         self.principal_type != Ok(PrincipalType::Single)
             || self.principal.as_ref().map_or(true, ObjectId::is_everyone)
     }
+
+    /// Whether it surely reaches nobody but a principal that is not this one.
+    pub fn is_of_another(&self, principal: &ObjectId) -> bool {
+        !self.may_be_shared() && self.principal.as_ref() != Ok(principal)
+    }
+}
+
+/// A question beyond lists: which assignments reach a principal at a scope, groups resolved? Azure answers it for users
+/// and service principals only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AskAssignedTo {
+    /// Who.
+    pub principal: ObjectId,
+    /// Where.
+    pub scope: ResourceId,
+}
+
+impl AskAssignedTo {
+    /// The answer that all of Azure's rows make. Rows that cannot be an answer make none: somebody else's assignment
+    /// among them shows that the filter was not heeded, and the groups beside it would look like the principal's own.
+    pub fn answered_by(&self, rows: &[Record]) -> Known<Answer> {
+        let foreign = |row: &&Record| RoleAssignment::read(row).is_of_another(&self.principal);
+        if let Some(row) = rows.iter().find(foreign) {
+            let message = format!(
+                "asked for the assignments of {}, Azure names {}, which is somebody else's",
+                self.principal,
+                row.id()
+            );
+            return Err(Reason::new(Code::Contradiction, message));
+        }
+        let mut ids: Vec<&ResourceId> = rows.iter().map(Record::id).collect();
+        ids.sort();
+        ids.dedup();
+        Ok(Answer {
+            question: ASSIGNED_TO.to_owned(),
+            principal: self.principal.to_string(),
+            scope: self.scope.clone(),
+            assignments: ids.into_iter().map(ToString::to_string).collect(),
+        })
+    }
 }
 
 /// Azure's answer to `assignedTo`: the assignments at and above a scope that reach a principal, groups resolved.
@@ -72,7 +115,7 @@ pub struct AssignedTo {
 impl AssignedTo {
     /// None for other questions, and for an answer about nobody.
     pub(super) fn read(answer: &Answer) -> Option<(ObjectId, Self)> {
-        if answer.question != "assigned_to" {
+        if answer.question != ASSIGNED_TO {
             return None;
         }
         let assignments = answer.assignments.iter().filter_map(|id| ResourceId::parse(id)).collect();

@@ -23,6 +23,15 @@ impl ObjectId {
         &self.0
     }
 
+    /// Whether it has the form of a GUID, as every object id of a directory has. What has not stays out of URLs.
+    pub fn is_guid(&self) -> bool {
+        let is_hex = |at: usize, c: char| match at {
+            8 | 13 | 18 | 23 => c == '-',
+            _ => c.is_ascii_hexdigit(),
+        };
+        self.0.len() == 36 && self.0.char_indices().all(|(at, c)| is_hex(at, c))
+    }
+
     /// Whether this is the id that stands for everyone in deny assignments.
     pub fn is_everyone(&self) -> bool {
         &*self.0 == "00000000-0000-0000-0000-000000000000"

@@ -191,6 +191,11 @@ impl Company {
         self.estate.records.push(record);
     }
 
+    /// Puts a principal into a group, which only the directory knows.
+    pub fn member(&mut self, group: &str, principal: &str) {
+        self.estate.member(group, principal);
+    }
+
     /// The estate, with the references filled in that Azure keeps on both sides.
     pub fn finish(mut self) -> Estate {
         network::refer_back(&mut self.estate.records);

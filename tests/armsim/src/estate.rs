@@ -185,6 +185,15 @@ impl Estate {
         Some(self.records.remove(at))
     }
 
+    /// Puts a principal into a group; groups may be in groups. A directory is known whole as soon as it holds anybody:
+    /// whoever is not told to be in a group is not in it. What only the simulated Azure knows stands among the answers, as
+    /// one to a question that nobody asks of ARM.
+    pub fn member(&mut self, group: &str, principal: &str) {
+        self.answers.push(json!({
+            "question": crate::world::MEMBER_OF, "principal": principal, "scope": "/", "assignments": [group],
+        }));
+    }
+
     fn merge_twins(&mut self) {
         let mut seen: HashMap<ArmId, usize> = HashMap::new();
         let mut kept: Vec<Value> = Vec::with_capacity(self.records.len());

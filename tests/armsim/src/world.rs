@@ -1,10 +1,12 @@
 //! An estate made ready to be asked: indexed by id, list and type, with the caller's rights.
 
+mod directory;
 mod rights;
 
 use crate::arm_id::ArmId;
 use crate::estate::Estate;
 use crate::server::Options;
+pub(crate) use directory::{Directory, MEMBER_OF, Member};
 pub(crate) use rights::{Rights, Standing};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -30,6 +32,7 @@ pub(crate) struct World {
     pub(crate) places: Vec<Place>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     pub(crate) rights: Rights,
+    pub(crate) directory: Directory,
     by_id: HashMap<ArmId, usize>,
     lists: HashMap<String, Vec<usize>>,
     by_type: HashMap<String, Vec<usize>>,
@@ -41,6 +44,7 @@ impl World {
         let subscriptions = subscriptions_of(&mut estate);
         let mut world = Self {
             rights: Rights::default(),
+            directory: Directory::new(&estate.answers),
             places: Vec::with_capacity(estate.records.len()),
             subscriptions,
             by_id: HashMap::new(),

@@ -42,6 +42,10 @@ impl Landscape {
         land.grant("/", Role::Reader, "auditors", "Group");
         let group = "/providers/Microsoft.Management/managementGroups/mg-contoso";
         land.grant(group, Role::Owner, "platform-admins", "Group");
+        // Somebody is in it, so that the directory is known: nobody else is in any group.
+        let [admins, admin] = ["platform-admins", "platform-admin-1"]
+            .map(|name| land.company.guid(&format!("principal {name}")));
+        land.company.member(&admins, &admin);
         land.add_hub();
         land
     }

@@ -77,7 +77,9 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
             let scope = ArmId::new(&target.scope);
             match roles::list(world, &scope, &target.asked_type.to_lowercase(), request.parameter("$filter"))
             {
-                Ok(found) => pages.page(request, "value", json!({}), &found, |record| (*record).clone()),
+                Ok(found) => {
+                    pages.page(request, "value", json!({}), &found, |record| record.clone().into_owned())
+                }
                 Err(refused) => refused,
             }
         }

@@ -56,6 +56,11 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Whether groups are to be resolved for one principal.
+fn asks_whom_it_reaches(request: &Request<'_>) -> bool {
+    request.parameter("$filter").is_some_and(|filter| filter.to_lowercase().contains("assignedto("))
+}
+
 /// What the request asks for, as the statistics name it.
 pub(super) fn kind_of(request: &Request<'_>) -> &'static str {
     let segments = request.lower_segments();
@@ -78,6 +83,7 @@ pub(super) fn kind_of(request: &Request<'_>) -> &'static str {
     let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
     match format!("{namespace}/{}", types.join("/")).as_str() {
         "microsoft.authorization/permissions" => "permissions",
+        "microsoft.authorization/roleassignments" if asks_whom_it_reaches(request) => "assigned_to",
         "microsoft.network/virtualnetworks/subnets" => "subnets",
         "microsoft.network/locations/servicetags" => "service_tags",
         of if rest.is_empty() => {

@@ -6,11 +6,13 @@
 use super::errors;
 use super::reply::Reply;
 use crate::arm_id::ArmId;
-use crate::world::World;
-use serde_json::Value;
+use crate::world::{Member, World};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 const ASSIGNMENTS: &str = "microsoft.authorization/roleassignments";
+const GROUPS: [&str; 2] = ["Group", "ForeignGroup"];
 const DEFINITIONS: &str = "microsoft.authorization/roledefinitions";
 
 /// The records of one of the three types that ARM lists at the scope, in file order.
@@ -19,23 +21,84 @@ pub(super) fn list<'a>(
     scope: &ArmId,
     of: &str,
     filter: Option<&str>,
-) -> Result<Vec<&'a Value>, Reply> {
+) -> Result<Vec<Cow<'a, Value>>, Reply> {
     let filter = Filter::parse(filter.unwrap_or_default())?;
     if of == DEFINITIONS {
-        return Ok(definitions(world, scope));
+        return Ok(definitions(world, scope).into_iter().map(Cow::Borrowed).collect());
     }
-    let answered =
-        filter.assigned_to.as_deref().and_then(|principal| recorded_answer(world, principal, scope));
+    if let (Some(principal), ASSIGNMENTS) = (&filter.assigned_to, of) {
+        return assigned_to(world, scope, principal, &filter);
+    }
     let listed = world.of_type(of).filter(|(_, place)| world.rights.may_see(place));
     let found = listed.filter(|(record, place)| {
         let relation = relation(world, scope, &scope_of(record, &place.id));
-        let by_principal = match (&answered, of) {
-            (Some(ids), ASSIGNMENTS) => ids.contains(&place.id),
-            _ => filter.principal().is_none_or(|principal| names(record, principal)),
-        };
+        let by_principal = filter.principal().is_none_or(|principal| names(record, principal));
         relation.is_some_and(|relation| filter.takes(relation)) && by_principal
     });
-    Ok(found.map(|(record, _)| record).collect())
+    Ok(found.map(|(record, _)| Cow::Borrowed(record)).collect())
+}
+
+/// `assignedTo('…')`: what names a user or a service principal, and what names a group that it is in, however deep. "You
+/// cannot pass an object ID for a group." What was answered when the estate was captured is answered again; what
+/// nobody can tell, because the capture holds neither that answer nor a directory, is refused rather than made up.
+fn assigned_to<'a>(
+    world: &'a World,
+    scope: &ArmId,
+    principal: &str,
+    filter: &Filter,
+) -> Result<Vec<Cow<'a, Value>>, Reply> {
+    if let Some(ids) = world.directory.captured(principal, scope) {
+        let row = |id: &String| match world.find(&ArmId::new(id)) {
+            Some((record, _)) => Cow::Borrowed(record),
+            // Named when it was captured, and in no list: made or removed meanwhile.
+            None => Cow::Owned(unlisted(id)),
+        };
+        return Ok(ids.iter().map(row).collect());
+    }
+    let is_of = |record: &Value, kinds: &[&str]| {
+        let kind = record.pointer("/properties/principalType").and_then(Value::as_str).unwrap_or_default();
+        kinds.iter().any(|one| one.eq_ignore_ascii_case(kind))
+    };
+    let mut all = world.of_type(ASSIGNMENTS);
+    let group = all.any(|(record, _)| names(record, principal) && is_of(record, &GROUPS));
+    if group || world.directory.has_group(principal) {
+        let message = format!(
+            "The object id '{principal}' is of a group; assignedTo takes a user or a service principal."
+        );
+        return Err(errors::error(400, "BadRequest", &message));
+    }
+    let mut found = Vec::new();
+    for (record, place) in world.of_type(ASSIGNMENTS).filter(|(_, place)| world.rights.may_see(place)) {
+        let at = scope_of(record, &place.id);
+        if !relation(world, scope, &at).is_some_and(|relation| filter.takes(relation)) {
+            continue;
+        }
+        let reaches = if names(record, principal) {
+            Member::Yes
+        } else if is_of(record, &GROUPS) {
+            let named = record.pointer("/properties/principalId").and_then(Value::as_str).unwrap_or_default();
+            world.directory.is_member(principal, named, &place.id, |asked| {
+                matches!(relation(world, asked, &at), Some(Relation::At | Relation::Above))
+            })
+        } else {
+            Member::No
+        };
+        match reaches {
+            Member::Yes => found.push(Cow::Borrowed(record)),
+            Member::No => {}
+            Member::Untold => {
+                let action = "Microsoft.Authorization/roleAssignments/read";
+                return Err(errors::authorization_failed(action, scope.as_str()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn unlisted(id: &str) -> Value {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    json!({"id": id, "name": name, "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {"scope": ArmId::new(id).scope().as_str()}})
 }
 
 /// A role definition by its guid, whatever scope its id is asked at.
@@ -101,17 +164,6 @@ fn definitions<'a>(world: &'a World, scope: &ArmId) -> Vec<&'a Value> {
         .collect()
 }
 
-fn recorded_answer(world: &World, principal: &str, scope: &ArmId) -> Option<HashSet<ArmId>> {
-    let answer = world.estate.answers.iter().find(|answer| {
-        let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
-        text("question") == "assigned_to"
-            && text("principal").eq_ignore_ascii_case(principal)
-            && ArmId::new(text("scope")) == *scope
-    })?;
-    let ids = answer.get("assignments").and_then(Value::as_array)?;
-    Some(ids.iter().filter_map(Value::as_str).map(ArmId::new).collect())
-}
-
 fn names(record: &Value, principal: &str) -> bool {
     let is = |value: &Value| value.as_str().is_some_and(|id| id.eq_ignore_ascii_case(principal));
     record.pointer("/properties/principalId").is_some_and(is)
@@ -164,8 +216,7 @@ impl Filter {
     fn takes(&self, relation: Relation) -> bool {
         match relation {
             Relation::At => true,
-            // "assignedTo" and "atScope" leave out what lies below.
-            Relation::Below => !self.at_scope && self.assigned_to.is_none(),
+            Relation::Below => !self.at_scope,
             Relation::Above => !self.below_only,
         }
     }
