@@ -81,7 +81,8 @@ _endpoint_stopped(_, flows) if flows.vnet_https_outbound.verdict.value == "deny"
 reach_gaps(registry, flows) := {reason |
 	not way(registry, flows)
 	not lost(registry, flows)
-	some reason in _address_gaps(registry, flows) | _endpoint_gaps(registry, flows)
+	gaps := _address_gaps(registry, flows) | _endpoint_gaps(registry, flows)
+	some reason in gaps
 }
 
 _address_gaps(registry, flows) := (_address_unread(registry) | _places_unread(registry)) | _replicas(registry, flows)
