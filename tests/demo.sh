@@ -26,10 +26,11 @@ listen=127.0.0.1:${MLFENCE_PORT:-9464}
 cat >"$work/mlfence.yaml" <<YAML
 endpoints: { resource_manager: "$ARM_ENDPOINT", authority: "$ARM_ENDPOINT" }
 credential: { type: managed_identity }
-expectations: { default: { control_plane: private } }
 schedule: { interval: 30s }
 http: { listen: "$listen" }
 YAML
+# What only the company's operator knows, as the simulator wrote it down.
+cat "$work/estate.jsonl.expectations.yaml" >>"$work/mlfence.yaml"
 "$bin/mlfence" serve --config "$work/mlfence.yaml" 2>"$work/mlfence.log" &
 daemon=$!
 pids+=("$daemon")

@@ -4,25 +4,24 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use armsim::company::{Expected, Flaw};
 use armsim::{Estate, Options, Server, company};
 use mlfence::audit::{Setup, judge_snapshot};
 use mlfence::azure::Client;
+use mlfence::config::Config;
 use mlfence::findings::Report;
 use mlfence::inventory::Snapshot;
 use mlfence::{snapshot_file, sweep};
 use time::macros::datetime;
 
-/// Somebody of whom every grant to a group leaves it open what they may.
-const DEPLOYER: &str = "aaaaaaaa-0000-0000-0000-000000000001";
-
 async fn sweep(estate: Estate) -> Snapshot {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(estate, Options::default()).await.expect("armsim starts");
-    let mut config = support::config_for(&server, folder.path());
-    config.expectations.default.deployers = Some(vec![DEPLOYER.to_owned()]);
+    let config = support::config_for(&server, folder.path());
     let client = Client::new(&config).expect("a client");
-    let (declared, now) = (&config.expectations, datetime!(2026-11-25 12:00 UTC));
-    let collected = sweep::run(&client, declared, &BTreeSet::new(), now, &|_| {}).await.expect("a sweep");
+    let now = datetime!(2026-11-25 12:00 UTC);
+    let collected =
+        sweep::run(&client, &config.expectations, &BTreeSet::new(), now, &|_| {}).await.expect("a sweep");
     server.shutdown().await.expect("armsim ends");
     collected.snapshot
 }
@@ -66,33 +65,48 @@ async fn the_file_that_is_served_is_judged_as_the_live_tenant() {
 
 #[tokio::test]
 async fn the_violations_of_a_generated_estate_are_found_and_no_others() {
-    let (estate, expected) = company::generate(&company::Size { workspaces: 60, seed: 7, subscriptions: 3 });
-    let report = judged(&sweep(estate).await);
+    let size = company::Size { workspaces: 80, seed: 7, subscriptions: 3 };
+    let (estate, expected) = company::generate(&size);
+    assert!(expected.len() > 30);
+    holds_what_its_list_names(estate, &expected).await;
+}
+
+#[tokio::test]
+async fn the_violations_of_the_demo_are_found_and_no_others() {
+    let (estate, expected) = company::demo();
+    holds_what_its_list_names(estate, &expected).await;
+}
+
+/// Live, and by the file alone, which holds what Azure answers about groups.
+async fn holds_what_its_list_names(estate: Estate, expected: &[Expected]) {
+    let declared = support::declarations(&estate);
+    let file = support::snapshot(&estate);
+    for snapshot in [file, sweep(estate).await] {
+        let config = Config { expectations: declared.clone(), ..support::setup().config.clone() };
+        let setup = Setup { config, bundle: support::setup().bundle.clone() };
+        violated_as_listed(&judge_snapshot(&setup, &snapshot, &BTreeSet::new()).report, expected);
+    }
+}
+
+fn violated_as_listed(report: &Report, expected: &[Expected]) {
     // The sidecar knows the policies that armsim's flaws violate, and no others: that a workspace serves by v1 at all is
     // no flaw that it injects.
-    let known: BTreeSet<&str> = company::Flaw::ALL.into_iter().map(company::Flaw::policy).collect();
-    let found: BTreeSet<(String, String)> = report
+    let known: BTreeSet<&str> = Flaw::ALL.into_iter().flat_map(|flaw| flaw.policies()).copied().collect();
+    let violated: BTreeSet<(&str, String)> = report
         .results
         .iter()
-        .filter(|result| known.contains(result.policy.as_str()) && !result.violations.is_empty())
-        .map(|result| (result.policy.clone(), result.subject.id.to_string()))
+        .filter(|result| !result.violations.is_empty())
+        .map(|result| (result.policy.as_str(), result.subject.id.key().to_owned()))
         .collect();
-    // A pair is judged at its attachment, a cluster at the cluster.
-    let expected: BTreeSet<(String, String)> = expected
-        .iter()
-        .map(|expected| {
-            let of_cluster = !matches!(expected.policy.as_str(), "AKS-001" | "AKS-003")
-                && !expected.policy.starts_with("ACI");
-            let id = if of_cluster { &expected.resource } else { &expected.attached_as };
-            (expected.policy.clone(), id.to_ascii_lowercase())
-        })
-        .collect();
-    let violated = report.results.iter().filter(|result| !result.violations.is_empty());
-    let unlisted: BTreeSet<&str> =
-        violated.map(|result| result.policy.as_str()).filter(|policy| !known.contains(policy)).collect();
+    let (listed, unlisted): (BTreeSet<_>, BTreeSet<_>) =
+        violated.into_iter().partition(|(policy, _)| known.contains(policy));
+    let listed_for: BTreeSet<(&str, String)> =
+        expected.iter().map(|one| (one.policy.as_str(), one.subject.to_ascii_lowercase())).collect();
+    let missed: Vec<_> = listed_for.difference(&listed).collect();
+    let beyond: Vec<_> = listed.difference(&listed_for).collect();
+    assert!(missed.is_empty() && beyond.is_empty(), "missed {missed:#?}\nbeyond the list {beyond:#?}");
+    let unlisted: BTreeSet<&str> = unlisted.into_iter().map(|(policy, _)| policy).collect();
     assert_eq!(unlisted, BTreeSet::from(["ACI-010", "LIF-001"]));
-    assert!(expected.len() > 10);
-    assert_eq!(found, expected);
 }
 
 fn text(snapshot: &Snapshot) -> String {

@@ -6,19 +6,27 @@ use std::sync::OnceLock;
 
 use armsim::Estate;
 use mlfence::audit::{Judged, PolicyArguments, Setup, judge_snapshot};
-use mlfence::expectations::Openness;
+use mlfence::config::Config;
+use mlfence::expectations::Declarations;
 use mlfence::facts::SubjectKind;
 use mlfence::findings::{PolicyResult, Report, Status};
 use mlfence::inventory::Snapshot;
 
-/// The shipped policies with a private control plane demanded, so that every policy has something to judge.
+/// The shipped policies under what the operators of armsim's estates declare, so that every policy has something to judge.
 pub(crate) fn setup() -> &'static Setup {
     static SETUP: OnceLock<Setup> = OnceLock::new();
     SETUP.get_or_init(|| {
         let mut setup = Setup::load(None, &PolicyArguments::default()).expect("the shipped policies load");
-        setup.config.expectations.default.control_plane = Some(Openness::Private);
+        setup.config.expectations = declarations(&armsim::company::healthy());
+        setup.config.expectations.workspaces.extend(declarations(&armsim::company::demo().0).workspaces);
         setup
     })
+}
+
+/// What the operator of one of armsim's estates declares.
+pub(crate) fn declarations(estate: &Estate) -> Declarations {
+    let text = armsim::company::declarations(estate);
+    Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?} in {text}")).expectations
 }
 
 pub(crate) fn snapshot(estate: &Estate) -> Snapshot {
@@ -90,19 +98,17 @@ pub(crate) fn moved(before: &Report, after: &Report) -> BTreeMap<Place, (Option<
         .collect()
 }
 
-/// A configuration whose client asks `server`, as a service principal of its own.
-pub(crate) fn config_for(
-    server: &armsim::RunningServer,
-    folder: &std::path::Path,
-) -> mlfence::config::Config {
+/// A configuration whose client asks `server`, as a service principal of its own, with the declarations of [`setup`].
+pub(crate) fn config_for(server: &armsim::RunningServer, folder: &std::path::Path) -> Config {
     let secret = folder.join("secret");
     std::fs::write(&secret, armsim::server::SECRET).expect("a secret file");
     let url = server.base_url();
     let text = format!(
         "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\n\
-         credential: {{ type: client_secret, tenant_id: 11111111-1111-1111-1111-111111111111, client_id: 22222222-2222-2222-2222-222222222222, secret_file: '{}' }}\n\
-         expectations: {{ default: {{ control_plane: private }} }}\n",
+         credential: {{ type: client_secret, tenant_id: 11111111-1111-1111-1111-111111111111, client_id: 22222222-2222-2222-2222-222222222222, secret_file: '{}' }}\n",
         secret.display()
     );
-    mlfence::config::Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"))
+    let mut config = Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    config.expectations = setup().config.expectations.clone();
+    config
 }

@@ -21,7 +21,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve a snapshot as if it were Azure, on the loopback interface, until interrupted.
     Serve(Serve),
-    /// Write one of the estates that come with armsim.
+    /// Write one of the estates that come with armsim, and what its operator declares in FILE.expectations.yaml; the demo's
+    /// violations are listed in FILE.expected.json.
     Estate {
         /// Which one.
         which: Which,
@@ -29,7 +30,8 @@ enum Command {
         #[arg(short, long)]
         output: PathBuf,
     },
-    /// Write a large estate with known violations, listed beside it in FILE.expected.json.
+    /// Write a large estate with known violations, listed beside it in FILE.expected.json; they hold under the declarations
+    /// in FILE.expectations.yaml.
     Generate {
         /// How many workspaces.
         #[arg(long)]
@@ -116,23 +118,33 @@ fn denied_action(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Command::Serve(serve) => tokio::runtime::Runtime::new()?.block_on(serve.run()),
-        Command::Estate { which: Which::Healthy, output } => Ok(company::healthy().save(output)?),
+        Command::Estate { which: Which::Healthy, output } => write(&company::healthy(), None, &output),
         Command::Estate { which: Which::Demo, output } => {
             let (estate, expected) = company::demo();
-            write(&estate, &expected, &output)
+            write(&estate, Some(&expected), &output)
         }
         Command::Generate { workspaces, seed, subscriptions, output } => {
             let (estate, expected) = company::generate(&company::Size { workspaces, seed, subscriptions });
-            write(&estate, &expected, &output)
+            write(&estate, Some(&expected), &output)
         }
     }
 }
 
-fn write(estate: &Estate, expected: &[company::Expected], output: &Path) -> Result<(), Box<dyn Error>> {
+fn write(
+    estate: &Estate,
+    expected: Option<&[company::Expected]>,
+    output: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let beside = |ending: &str| {
+        let mut path = output.as_os_str().to_owned();
+        path.push(ending);
+        path
+    };
     estate.save(output)?;
-    let mut sidecar = output.as_os_str().to_owned();
-    sidecar.push(".expected.json");
-    std::fs::write(&sidecar, company::expected_json(expected))?;
+    std::fs::write(beside(".expectations.yaml"), company::declarations(estate))?;
+    if let Some(expected) = expected {
+        std::fs::write(beside(".expected.json"), company::expected_json(expected))?;
+    }
     Ok(())
 }
 

@@ -7,12 +7,17 @@
 //! * [`demo`]: a believable company with at least one violation of every policy.
 //! * [`generate`]: many workspaces, with violations that are listed beside them.
 //!
+//! What is violated in them, and what passes, holds under [`declarations`]: some policies have nothing to judge, or cannot
+//! tell, unless somebody says what he wants.
+//!
 //! A [`Company`] collects resources; a [`Resource`] is anything that knows its records.
 
 mod access;
 mod address;
 mod aks;
+mod declarations;
 mod demo;
+mod flaw;
 mod generate;
 mod healthy;
 mod hub;
@@ -25,15 +30,16 @@ mod tags;
 
 pub use access::{Role, RoleAssignment, definitions};
 pub use address::Block;
-pub use aks::Aks;
+pub use aks::{Aks, FrontEnd};
+pub use declarations::{DEPLOYER, declarations};
 pub use demo::demo;
+pub use flaw::{Expected, Flaw};
 pub use generate::{Size, generate};
 pub use healthy::healthy;
 pub use machine_learning::{
     AksCompute, KubernetesCompute, KubernetesEndpoint, OnlineEndpoint, OutboundRule, Workspace,
 };
 pub use network::{NatGateway, Nsg, PublicIp, RouteTable, Rule, Subnet, Vnet};
-pub use pattern::{Expected, Flaw};
 pub use private_link::{DnsZone, PrivateEndpoint};
 pub use serving::{AciService, AksService, ArcCluster, ContainerGroup, Registry};
 pub use tags::service_tags;
@@ -194,6 +200,14 @@ impl Company {
     /// Puts a principal into a group, which only the directory knows.
     pub fn member(&mut self, group: &str, principal: &str) {
         self.estate.member(group, principal);
+    }
+
+    fn records(&self) -> &[Value] {
+        &self.estate.records
+    }
+
+    fn answers(&mut self, answers: Vec<Value>) {
+        self.estate.answers.extend(answers);
     }
 
     /// The estate, with the references filled in that Azure keeps on both sides.

@@ -19,13 +19,15 @@ fn text(path: &Path) -> &str {
 fn a_generated_estate_has_its_list_beside_it() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("estate.jsonl.zst");
-    let status = armsim(&["generate", "--workspaces", "30", "--seed", "3", "-o", text(&file)]).status();
+    let status = armsim(&["generate", "--workspaces", "48", "--seed", "3", "-o", text(&file)]).status();
     assert!(status.expect("the program runs").success());
     assert!(Estate::load(&file).is_ok());
     let list = std::fs::read_to_string(folder.path().join("estate.jsonl.zst.expected.json"));
     let list: serde_json::Value =
         serde_json::from_str(&list.expect("the list is there")).expect("the list is JSON");
-    assert!(list.as_array().is_some_and(|list| list.len() >= 13));
+    assert!(list.as_array().is_some_and(|list| list.len() >= 24));
+    let declared = std::fs::read_to_string(folder.path().join("estate.jsonl.zst.expectations.yaml"));
+    assert!(declared.expect("the declarations are there").starts_with("expectations:\n"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn size(seed: u64) -> Size {
-    Size { workspaces: 40, seed, subscriptions: 3 }
+    Size { workspaces: 60, seed, subscriptions: 3 }
 }
 
 fn ids(estate: &Estate) -> BTreeSet<ArmId> {
@@ -70,7 +70,8 @@ fn strings(value: &Value, into: &mut Vec<String>) {
 fn check_expected(estate: &Estate, expected: &[Expected]) {
     let known = ids(estate);
     for one in expected {
-        for id in [&one.workspace, &one.resource, &one.attached_as] {
+        let subject = one.subject.split("/subnets/").next().unwrap_or_default();
+        for id in [&one.workspace, subject, &one.resource, &one.attached_as] {
             assert!(known.contains(&ArmId::new(id)), "{id} of {} is no record", one.policy);
         }
         assert!(ArmId::new(&one.workspace).contains(&ArmId::new(&one.attached_as)));
@@ -81,6 +82,10 @@ fn policies(expected: &[Expected]) -> BTreeMap<&str, usize> {
     let mut count = BTreeMap::new();
     expected.iter().for_each(|one| *count.entry(one.policy.as_str()).or_default() += 1);
     count
+}
+
+fn every_policy() -> BTreeSet<&'static str> {
+    Flaw::ALL.iter().flat_map(|flaw| flaw.policies()).copied().collect()
 }
 
 #[test]
@@ -97,10 +102,10 @@ fn a_generated_estate_holds_what_its_list_names() {
     let (estate, expected) = company::generate(&size(7));
     check_expected(&estate, &expected);
     check_references(&estate);
-    assert_eq!(policies(&expected).len(), Flaw::ALL.len());
+    assert_eq!(policies(&expected).into_keys().collect::<BTreeSet<_>>(), every_policy());
     let workspaces =
         estate.records.iter().filter(|r| r["type"] == "Microsoft.MachineLearningServices/workspaces");
-    assert_eq!(workspaces.count(), 40);
+    assert_eq!(workspaces.count(), 60);
     let read_back: Vec<Expected> =
         serde_json::from_str(&company::expected_json(&expected)).expect("the list is JSON");
     assert_eq!(read_back, expected);
@@ -122,14 +127,26 @@ fn the_demo_violates_each_policy_and_hides_a_subscription() {
     let (estate, expected) = company::demo();
     check_references(&estate);
     check_expected(&estate, &expected);
-    let every: BTreeSet<&str> = Flaw::ALL.iter().map(|flaw| flaw.policy()).collect();
-    assert_eq!(policies(&expected).into_keys().collect::<BTreeSet<_>>(), every);
+    assert_eq!(policies(&expected).into_keys().collect::<BTreeSet<_>>(), every_policy());
     assert_eq!(estate.header.subscriptions.len(), 4);
     // Service tags are those of the whole cloud, so no subscription lacks them.
     assert_eq!(estate.gaps.len(), kinds::KINDS.len() - 1);
     for healthy in ["mlw-churn-prod", "mlw-fraud-prod", "mlw-sandbox-dev"] {
         assert!(!expected.iter().any(|one| one.workspace.ends_with(healthy)), "{healthy}");
     }
+}
+
+/// Whoever is declared to call is noted on the workspace; everybody else has no callers.
+#[test]
+fn what_is_declared_names_the_callers_of_each_workspace() {
+    let estate = company::demo().0;
+    let text = company::declarations(&estate);
+    assert!(text.contains(company::DEPLOYER) && text.contains("callers: []"), "{text}");
+    for (workspace, callers) in [("mlw-churn-prod", "10.255.1.0/24"), ("mlw-pricing-dev", "203.0.113.0/24")] {
+        let line = text.lines().find(|line| line.contains(workspace)).expect("it is named");
+        assert!(line.contains(&format!("{workspace}\": {{ callers: [\"{callers}\"] }}")), "{line}");
+    }
+    assert!(!text.contains("mlw-sandbox-dev"), "{text}");
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn resource_graph_never_gives_more_than_its_page() {
 #[tokio::test]
 async fn an_answer_over_the_cap_is_refused() {
     let (estate, _) = company::demo();
-    let azure = serve(estate, Options { graph_response_cap: 10_000, ..Options::default() }).await;
+    let azure = serve(estate, Options { graph_response_cap: 20_000, ..Options::default() }).await;
     let query = "resources | where type =~ 'microsoft.network/virtualnetworks' | project id, properties | order by id asc";
     let page = azure.query(query, json!({"$top": 1000})).await;
     assert_eq!((page.status, page.details()), (400, vec!["ResponsePayloadTooLarge"]));

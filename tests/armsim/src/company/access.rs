@@ -3,7 +3,7 @@
 use super::Resource;
 use serde_json::{Value, json};
 
-/// A built-in role, under its real guid.
+/// A role: the built-in ones under their real guids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Everything.
@@ -18,10 +18,12 @@ pub enum Role {
     AcrPull,
     /// Working in a workspace.
     DataScientist,
+    /// A role that the customer made for deploying models, with an action that does not exist.
+    MisspeltDeployer,
 }
 
 impl Role {
-    const ALL: [Self; 6] = [
+    const BUILT_IN: [Self; 6] = [
         Self::Owner,
         Self::Contributor,
         Self::Reader,
@@ -39,10 +41,12 @@ impl Role {
             Self::NetworkContributor => "4d97b98b-1d4f-4787-a291-c67834d212e7",
             Self::AcrPull => "7f951dda-4ed3-4680-a7ca-43fe172d538d",
             Self::DataScientist => "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+            Self::MisspeltDeployer => "7c1e5d90-2b3a-4f68-8d17-e09a6b54c3f2",
         }
     }
 
-    fn definition(self) -> Value {
+    /// The definition.
+    pub(super) fn definition(self) -> Value {
         let (name, actions, not_actions): (&str, &[&str], &[&str]) = match self {
             Self::Owner => ("Owner", &["*"], &[]),
             Self::Contributor => (
@@ -89,22 +93,38 @@ impl Role {
                     "Microsoft.MachineLearningServices/workspaces/listKeys/action",
                 ],
             ),
+            Self::MisspeltDeployer => (
+                "Model Deployer",
+                &[
+                    "Microsoft.MachineLearningServices/workspaces/*",
+                    "Microsoft.Network/virtualNetworks/read",
+                    "Microsoft.Network/virtualNetworks/join/action",
+                    "Microsoft.Network/virtualNetworks/subnet/join/action",
+                ],
+                &[],
+            ),
+        };
+        let (kind, scope) = match self {
+            Self::MisspeltDeployer => {
+                ("CustomRole", "/providers/Microsoft.Management/managementGroups/mg-contoso")
+            }
+            _ => ("BuiltInRole", "/"),
         };
         let permission =
             json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});
         json!({
             "id": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", self.guid()),
             "name": self.guid(), "type": "Microsoft.Authorization/roleDefinitions",
-            "properties": {"roleName": name, "type": "BuiltInRole", "description": "", "assignableScopes": ["/"],
+            "properties": {"roleName": name, "type": kind, "description": "", "assignableScopes": [scope],
                 "permissions": [permission], "createdBy": null, "updatedBy": null,
                 "createdOn": "2015-02-02T21:55:09.8806423Z", "updatedOn": "2026-01-15T15:12:00.0000000Z"},
         })
     }
 }
 
-/// The definitions of all roles here.
+/// The definitions of all built-in roles here.
 pub fn definitions() -> Vec<Value> {
-    Role::ALL.into_iter().map(Role::definition).collect()
+    Role::BUILT_IN.into_iter().map(Role::definition).collect()
 }
 
 /// A role assignment.

@@ -37,6 +37,12 @@ impl Block {
     pub fn address(self, n: u32) -> String {
         Ipv4Addr::from(self.base + n).to_string()
     }
+
+    /// A public address that goes with the block: no other block has it.
+    pub fn public_address(self, last: u8) -> String {
+        let [_, second, third, _] = self.base.to_be_bytes();
+        Ipv4Addr::new(20, second, third, last).to_string()
+    }
 }
 
 impl fmt::Display for Block {

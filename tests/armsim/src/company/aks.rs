@@ -1,8 +1,37 @@
 //! An AKS cluster, and what AKS makes for it in the node resource group.
 
-use super::network::{Nsg, PublicIp};
+use super::network::{Nsg, PublicIp, Rule};
 use super::{PrivateEndpoint, Resource, Scope, child, group_record, tracked};
 use serde_json::{Value, json};
+
+/// The load balancer's front end that scoring is reached by, with its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrontEnd {
+    /// In the node subnet.
+    Internal(String),
+    /// On the internet.
+    Public(String),
+}
+
+impl FrontEnd {
+    /// Its address.
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Internal(address) | Self::Public(address) => address,
+        }
+    }
+
+    /// Whether it is in the node subnet.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Internal(_))
+    }
+}
+
+/// The ports that scoring is served at.
+const PORTS: [u16; 2] = [80, 443];
+
+/// A front end as the load balancer has it: its name, its properties, the ports that its rules serve.
+type Front<'a> = (&'a str, Value, &'a [u16]);
 
 /// An AKS cluster in a network of its owner's.
 #[derive(Debug, Clone)]
@@ -29,8 +58,8 @@ pub struct Aks {
     pub pod_cidr: Option<String>,
     /// The private address of the API server.
     pub api_server_ip: String,
-    /// The internal scoring front end, if there is one.
-    pub scoring_ip: Option<String>,
+    /// Where models are scored.
+    pub front_end: FrontEnd,
     /// The public address that traffic leaves by.
     pub outbound_ip: String,
     /// Object id of the cluster's system-assigned identity.
@@ -133,7 +162,7 @@ impl Aks {
     fn extension(&self) -> Value {
         let of = "Microsoft.KubernetesConfiguration/extensions";
         let id = format!("{}/providers/{of}/azureml", self.id());
-        let internal = self.scoring_ip.as_ref().map(|_| "azure");
+        let internal = self.front_end.is_internal().then_some("azure");
         let properties = json!({"extensionType": "microsoft.azureml.kubernetes", "autoUpgradeMinorVersion": true,
             "releaseTrain": "stable", "version": null, "currentVersion": "1.1.76", "provisioningState": "Succeeded",
             "scope": {"cluster": {"releaseNamespace": "azureml"}}, "configurationProtectedSettings": {},
@@ -163,48 +192,48 @@ impl Aks {
     }
 
     fn outbound(&self, nodes: &Scope) -> PublicIp {
-        let balancer = nodes.id("Microsoft.Network/loadBalancers", "kubernetes");
         PublicIp {
             scope: nodes.clone(),
             name: self.salt.clone(),
             location: self.location.clone(),
             address: self.outbound_ip.clone(),
-            used_by: Some(format!("{balancer}/frontendIPConfigurations/{}", self.salt)),
+            used_by: Some(format!("{}/frontendIPConfigurations/{}", balancer_id(nodes), self.salt)),
         }
     }
 
-    fn balancer(
-        &self,
-        nodes: &Scope,
-        name: &str,
-        frontend: &str,
-        properties: Value,
-        rules: &[(&str, u16)],
-    ) -> Value {
+    fn balancer(&self, nodes: &Scope, name: &str, fronts: &[Front<'_>]) -> Value {
         let of = "Microsoft.Network/loadBalancers";
         let id = nodes.id(of, name);
-        let front = child(
-            &id,
-            "frontendIPConfigurations",
-            frontend,
-            &format!("{of}/frontendIPConfigurations"),
-            properties,
-        );
-        let rules: Vec<Value> = rules
-            .iter()
-            .map(|(rule, port)| {
-                let properties = json!({"frontendIPConfiguration": {"id": front["id"]}, "protocol": "Tcp",
+        let (mut ends, mut rules) = (Vec::new(), Vec::new());
+        for (front, properties, ports) in fronts {
+            let kind = format!("{of}/frontendIPConfigurations");
+            let end = child(&id, "frontendIPConfigurations", front, &kind, properties.clone());
+            for port in *ports {
+                let properties = json!({"frontendIPConfiguration": {"id": end["id"]}, "protocol": "Tcp",
                     "frontendPort": port, "backendPort": port, "enableFloatingIP": true});
-                child(&id, "loadBalancingRules", rule, &format!("{of}/loadBalancingRules"), properties)
-            })
-            .collect();
-        let body = json!({"frontendIPConfigurations": [front], "backendAddressPools": [], "loadBalancingRules": rules,
+                let rule = format!("azureml-fe-{port}");
+                rules.push(child(
+                    &id,
+                    "loadBalancingRules",
+                    &rule,
+                    &format!("{of}/loadBalancingRules"),
+                    properties,
+                ));
+            }
+            ends.push(end);
+        }
+        let body = json!({"frontendIPConfigurations": ends, "backendAddressPools": [], "loadBalancingRules": rules,
             "probes": [], "inboundNatRules": [], "inboundNatPools": []});
         let mut record = tracked(&id, of, &self.location, body);
         record["sku"] = json!({"name": "Standard", "tier": "Regional"});
         record["tags"] = json!({"aks-managed-cluster-name": self.name});
         record
     }
+}
+
+/// The public load balancer, which every cluster here has for its way out.
+fn balancer_id(nodes: &Scope) -> String {
+    nodes.id("Microsoft.Network/loadBalancers", "kubernetes")
 }
 
 impl Resource for Aks {
@@ -216,26 +245,42 @@ impl Resource for Aks {
 
     fn records(&self) -> Vec<Value> {
         let nodes = self.node_group();
-        let nsg = Nsg::new(&nodes, &format!("aks-agentpool-{}-nsg", self.short()), Vec::new());
+        let mut nsg = Nsg::new(&nodes, &format!("aks-agentpool-{}-nsg", self.short()), Vec::new());
         let outbound = self.outbound(&nodes);
-        let public =
-            json!({"publicIPAddress": {"id": outbound.id()}, "privateIPAllocationMethod": "Dynamic"});
+        let front = format!("a{}", self.salt.replace('-', ""));
+        let by = |id: String| json!({"publicIPAddress": {"id": id}, "privateIPAllocationMethod": "Dynamic"});
+        let mut public = vec![(self.salt.as_str(), by(outbound.id()), &[][..])];
+        let mut more = outbound.records();
+        match &self.front_end {
+            FrontEnd::Internal(address) => {
+                let internal = json!({"privateIPAddress": address, "privateIPAllocationMethod": "Dynamic",
+                    "privateIPAddressVersion": "IPv4", "subnet": {"id": self.subnet}});
+                more.push(self.balancer(&nodes, "kubernetes-internal", &[(&front, internal, &PORTS)]));
+            }
+            FrontEnd::Public(address) => {
+                let scoring = PublicIp {
+                    name: format!("kubernetes-{front}"),
+                    address: address.clone(),
+                    used_by: Some(format!("{}/frontendIPConfigurations/{front}", balancer_id(&nodes))),
+                    ..outbound
+                };
+                public.push((&front, by(scoring.id()), &PORTS));
+                more.extend(scoring.records());
+                // AKS opens its own group for a public service, never that of the subnet.
+                let name = format!("k8s-azure-lb_allow_IPv4_{}", self.short());
+                let open = Rule::allow_in(&name, 500, "Internet", &["80", "443"]);
+                nsg.rules.push(Rule { destination: address.clone(), ..open });
+            }
+        }
         let mut records = vec![
             self.cluster(),
             group_record(&nodes, &self.id()),
             self.scale_set(&nodes, "nodepool1", &nsg.id()),
             self.scale_set(&nodes, "scoring", &nsg.id()),
-            self.balancer(&nodes, "kubernetes", &self.salt, public, &[]),
+            self.balancer(&nodes, "kubernetes", &public),
         ];
         records.extend(nsg.records());
-        records.extend(outbound.records());
-        if let Some(address) = &self.scoring_ip {
-            let internal = json!({"privateIPAddress": address, "privateIPAllocationMethod": "Dynamic",
-                "privateIPAddressVersion": "IPv4", "subnet": {"id": self.subnet}});
-            let rules = [("azureml-fe-80", 80), ("azureml-fe-443", 443)];
-            let frontend = format!("a{}", self.salt.replace('-', ""));
-            records.push(self.balancer(&nodes, "kubernetes-internal", &frontend, internal, &rules));
-        }
+        records.extend(more);
         if self.extension {
             records.push(self.extension());
         }

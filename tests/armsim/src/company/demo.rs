@@ -1,10 +1,10 @@
 //! A believable company with something wrong in it.
 
-use super::hub::{Landscape, REGION};
-use super::pattern::{Expected, Flaw, Pattern, Serving};
+use super::hub::{HUB_CALLERS, Landscape, REGION};
+use super::pattern::{Pattern, Serving};
 use super::{
-    AciService, ArcCluster, Block, ContainerGroup, KubernetesCompute, OnlineEndpoint, OutboundRule, Registry,
-    Resource, Role, Workspace,
+    AciService, ArcCluster, Block, ContainerGroup, Expected, Flaw, KubernetesCompute, OnlineEndpoint,
+    OutboundRule, Registry, Resource, Role, Workspace,
 };
 use crate::Estate;
 use serde_json::json;
@@ -19,7 +19,15 @@ const PROD: &[Plan] = &[
         "telematics-prod",
         30,
         &[Serving::KubernetesV2],
-        &[Flaw::OtherRegion, Flaw::PublicFqdn, Flaw::EndpointElsewhere, Flaw::ReservedRange],
+        &[
+            Flaw::OtherRegion,
+            Flaw::PublicFqdn,
+            Flaw::EndpointElsewhere,
+            Flaw::ReservedRange,
+            Flaw::RoleOnNetworkAlone,
+            Flaw::StaleAddress,
+            Flaw::RouteToNowhere,
+        ],
     ),
 ];
 
@@ -29,26 +37,41 @@ const DEV: &[Plan] = &[
         40,
         &[Serving::AksV1, Serving::AksV1Created],
         &[
-            Flaw::PublicControlPlane,
+            Flaw::NothingPrivate,
             Flaw::ServiceOverlap,
             Flaw::DnsOutside,
             Flaw::DelegatedNodes,
             Flaw::DockerBridge,
+            Flaw::CallersShutOut,
+            Flaw::MisspeltJoin,
         ],
     ),
     (
         "vision-dev",
         50,
         &[Serving::Aci],
-        &[Flaw::AciOtherGroup, Flaw::AciEndpointElsewhere, Flaw::AciRegistryInside, Flaw::AciUndelegated],
+        &[
+            Flaw::AciOtherGroup,
+            Flaw::AciEndpointElsewhere,
+            Flaw::AciRegistryInside,
+            Flaw::AciUndelegated,
+            Flaw::DeployerOnSubnetsAlone,
+        ],
+    ),
+    (
+        "warranty-dev",
+        60,
+        &[Serving::AksV1],
+        &[Flaw::RoleOfKubelet, Flaw::RegistryForgotten, Flaw::BalancerSubnetGone],
     ),
 ];
 
-/// Contoso Mobility: six workspaces in `ml-prod` and `ml-dev`, a hub in `connectivity`, and
+/// Contoso Mobility: seven workspaces in `ml-prod` and `ml-dev`, a hub in `connectivity`, and
 /// `finance-ml`, of which nothing may be read.
 ///
 /// `mlw-churn-prod` (v1 AKS and ACI) and `mlw-fraud-prod` (v2, by the hub) are in order;
-/// `mlw-telematics-prod`, `mlw-pricing-dev` and `mlw-vision-dev` violate each policy at least once;
+/// `mlw-telematics-prod`, `mlw-pricing-dev` (all of it public, and still the partners are shut out), `mlw-vision-dev` and
+/// `mlw-warranty-dev` (locked down by hand, and too far) violate each policy at least once;
 /// `mlw-sandbox-dev` has no endpoint, an Arc cluster, a managed online endpoint and a public ACI.
 pub fn demo() -> (Estate, Vec<Expected>) {
     let mut land = Landscape::new("contoso-mobility.example", 0);
@@ -60,7 +83,15 @@ pub fn demo() -> (Estate, Vec<Expected>) {
         for (name, second, serving, flaws) in plans {
             let scope = land.company.group(subscription, &format!("rg-{name}"), REGION);
             let name = format!("mlw-{name}");
-            let pattern = Pattern { scope: &scope, name: &name, block: Block::wide(*second), serving, flaws };
+            let pattern = Pattern {
+                scope: &scope,
+                name: &name,
+                block: Block::wide(*second),
+                serving,
+                flaws,
+                callers: flaws.is_empty().then_some(HUB_CALLERS),
+                closed: false,
+            };
             let workspace = pattern.build(&mut land, &mut expected);
             land.grant(&workspace, Role::DataScientist, &format!("scientists-{name}"), "Group");
             land.company.add(&OutboundRule {
@@ -96,6 +127,7 @@ fn sandbox(land: &mut Landscape, subscription: &str) {
         registry: Some(registry.id()),
         endpoints: vec![],
         public: true,
+        callers: None,
     });
     let arc = land.company.add(&ArcCluster { scope: scope.clone(), name: "arc-plant-stuttgart".to_owned() });
     let location = REGION.to_owned();

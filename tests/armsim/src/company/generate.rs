@@ -1,8 +1,8 @@
 //! Large estates with known violations.
 
 use super::hub::{Landscape, REGION};
-use super::pattern::{Expected, Flaw, Pattern, Serving};
-use super::{Block, mix};
+use super::pattern::{Pattern, Serving};
+use super::{Block, Expected, Flaw, mix};
 use crate::Estate;
 
 /// How large, and which.
@@ -23,7 +23,7 @@ const BLOCKS: u32 = 255 * 64;
 /// One workspace in so many is flawed.
 const FLAWED: u64 = 4;
 
-/// An estate of that size, and every violation in it. From 26 workspaces on, each flaw occurs.
+/// An estate of that size, and every violation in it. From twice as many workspaces on as there are flaws, each occurs.
 pub fn generate(size: &Size) -> (Estate, Vec<Expected>) {
     let mut land = Landscape::new("generated.example", size.seed);
     let mut expected = Vec::new();
@@ -40,8 +40,16 @@ pub fn generate(size: &Size) -> (Estate, Vec<Expected>) {
         // Beyond the last block the plan starts anew: such spokes hang on another hub.
         let block = Block::new([10, 0, 0, 0], 8).part(22, n % BLOCKS);
         let (name, flaws) = (format!("mlw-ws{n:05}"), flaw.as_slice());
-        Pattern { scope: &scope, name: &name, block, serving: &[serving], flaws }
-            .build(&mut land, &mut expected);
+        Pattern {
+            scope: &scope,
+            name: &name,
+            block,
+            serving: &[serving],
+            flaws,
+            callers: None,
+            closed: false,
+        }
+        .build(&mut land, &mut expected);
     }
     expected.sort();
     (land.finish(), expected)
@@ -60,6 +68,10 @@ fn serving_for(flaw: Option<Flaw>, dice: &mut Dice) -> Serving {
     match flaw {
         Some(flaw) if flaw.is_of_aci() => Serving::Aci,
         Some(Flaw::DockerBridge) => Serving::AksV1Created,
+        Some(Flaw::BalancerSubnetGone) => Serving::AksV1,
+        Some(flaw) if flaw.is_of_deployer() => {
+            dice.pick(&[Serving::AksV1, Serving::KubernetesV2, Serving::Aci])
+        }
         Some(_) => dice.pick(&[Serving::AksV1, Serving::KubernetesV2]),
         None => dice.pick(&[Serving::AksV1, Serving::KubernetesV2, Serving::KubernetesV2, Serving::Aci]),
     }

@@ -3,14 +3,18 @@
 
 use super::network::{NatGateway, PublicIp, RouteTable, Subnet, Vnet};
 use super::{
-    Block, Company, DnsZone, Nsg, PrivateEndpoint, Resource, Role, RoleAssignment, Rule, Scope, definitions,
-    service_tags,
+    Block, Company, DEPLOYER, DnsZone, Nsg, PrivateEndpoint, Resource, Role, RoleAssignment, Rule, Scope,
+    definitions, service_tags,
 };
 use crate::Estate;
-use serde_json::Value;
+use crate::arm_id::ArmId;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The hub's address space; spokes take theirs from the rest of 10.0.0.0/8.
 const HUB: Block = Block::wide(255);
+/// Who calls models from there.
+pub(super) const HUB_CALLERS: &str = "10.255.1.0/24";
 /// The last quarter of it, for endpoints.
 const ENDPOINTS: u32 = 3;
 /// Region of everything unless told otherwise.
@@ -23,6 +27,10 @@ pub(super) struct Landscape {
     pub(super) connectivity: Scope,
     hubs: Vec<Hub>,
     linked: Vec<String>,
+    /// Whom and where to ask for role assignments.
+    asked: Vec<(String, String)>,
+    /// Whether the customer's own role is there.
+    custom_role: bool,
 }
 
 struct Hub {
@@ -38,7 +46,14 @@ impl Landscape {
         let connectivity = company.group(&subscription, "rg-connectivity-we", REGION);
         definitions().into_iter().for_each(|definition| company.push(definition));
         company.push(service_tags(&subscription));
-        let mut land = Self { company, connectivity, hubs: Vec::new(), linked: Vec::new() };
+        let mut land = Self {
+            company,
+            connectivity,
+            hubs: Vec::new(),
+            linked: Vec::new(),
+            asked: Vec::new(),
+            custom_role: false,
+        };
         land.grant("/", Role::Reader, "auditors", "Group");
         let group = "/providers/Microsoft.Management/managementGroups/mg-contoso";
         land.grant(group, Role::Owner, "platform-admins", "Group");
@@ -128,10 +143,37 @@ impl Landscape {
             scope: scope.to_owned(),
             asked: self.connectivity.subscription.clone(),
             role,
-            principal: self.company.guid(&format!("principal {principal}")),
+            principal: self.principal(principal),
             principal_type: principal_type.to_owned(),
         };
         self.company.add(&assignment);
+    }
+
+    /// Assigns a role to the deployer.
+    pub(super) fn grant_deployer(&mut self, scope: &str, role: Role) {
+        if role == Role::MisspeltDeployer && !std::mem::replace(&mut self.custom_role, true) {
+            self.company.push(role.definition());
+        }
+        let assignment = RoleAssignment {
+            guid: self.company.guid(&format!("assignment {DEPLOYER} {} {scope}", role.guid())),
+            scope: scope.to_owned(),
+            asked: self.connectivity.subscription.clone(),
+            role,
+            principal: DEPLOYER.to_owned(),
+            principal_type: "ServicePrincipal".to_owned(),
+        };
+        self.company.add(&assignment);
+    }
+
+    /// The object id of the principal of that name.
+    pub(super) fn principal(&self, name: &str) -> String {
+        self.company.guid(&format!("principal {name}"))
+    }
+
+    /// Keeps what Azure would answer when asked which assignments reach a principal at a subnet. A right that nobody gave
+    /// directly is proven to be missing only by such an answer, for a grant to a group may give it.
+    pub(super) fn ask(&mut self, principal: &str, subnet: &str) {
+        self.asked.push((principal.to_owned(), subnet.to_owned()));
     }
 
     /// Puts the hubs and the zones in, and ends the work.
@@ -145,7 +187,36 @@ impl Landscape {
             let networks = self.linked.clone();
             self.company.add(&DnsZone { scope: self.connectivity.clone(), name: name.to_owned(), networks });
         }
+        self.answer();
         self.company.finish()
+    }
+
+    fn answer(&mut self) {
+        let asked = std::mem::take(&mut self.asked);
+        if asked.is_empty() {
+            return;
+        }
+        let about: BTreeSet<&str> = asked.iter().map(|(principal, _)| principal.as_str()).collect();
+        let mut grants: BTreeMap<&str, Vec<(ArmId, &str)>> = BTreeMap::new();
+        for record in self.company.records() {
+            let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+            if let (Some(principal), Some(scope), Some(id)) =
+                (text("/properties/principalId"), text("/properties/scope"), text("/id"))
+                && about.contains(principal)
+            {
+                grants.entry(principal).or_default().push((ArmId::new(scope), id));
+            }
+        }
+        let answer = |(principal, subnet): &(String, String)| {
+            let at = ArmId::new(subnet);
+            let own = grants.get(principal.as_str()).into_iter().flatten();
+            // At, above and below. Nobody who is asked about is in a group.
+            let reach = own.filter(|(scope, _)| scope.contains(&at) || at.contains(scope));
+            let ids: Vec<&str> = reach.map(|(_, id)| *id).collect();
+            json!({"question": "assigned_to", "principal": principal, "scope": subnet, "assignments": ids})
+        };
+        let answers: Vec<Value> = asked.iter().map(answer).collect();
+        self.company.answers(answers);
     }
 
     /// Adds a record as it is.

@@ -1,6 +1,7 @@
 //! Azure Machine Learning: workspaces, attached computes, managed online endpoints, outbound rules.
 
-use super::{PrivateEndpoint, Resource, Scope, tracked};
+use super::declarations::CALLERS;
+use super::{FrontEnd, PrivateEndpoint, Resource, Scope, tracked};
 use serde_json::{Value, json};
 
 const WORKSPACES: &str = "Microsoft.MachineLearningServices/workspaces";
@@ -24,6 +25,8 @@ pub struct Workspace {
     pub endpoints: Vec<PrivateEndpoint>,
     /// Whether it answers on the public network.
     pub public: bool,
+    /// Who calls its models from outside its network, as a tag notes it: prefixes, with blanks between.
+    pub callers: Option<String>,
 }
 
 impl Workspace {
@@ -61,6 +64,9 @@ impl Resource for Workspace {
         let mut record = tracked(&self.id(), WORKSPACES, region, properties);
         record["kind"] = json!("Default");
         record["sku"] = json!({"name": "Basic", "tier": "Basic"});
+        if let Some(callers) = &self.callers {
+            record["tags"] = json!({CALLERS: callers});
+        }
         record["identity"] =
             json!({"type": "SystemAssigned", "principalId": self.principal_id, "tenantId": self.tenant_id});
         let mut records = vec![record];
@@ -82,8 +88,8 @@ pub struct AksCompute {
     pub cluster: String,
     /// The private name of the API server.
     pub cluster_fqdn: String,
-    /// The scoring front end's private address; `None` for a public load balancer.
-    pub scoring_ip: Option<String>,
+    /// Where models are scored.
+    pub front_end: FrontEnd,
     /// The name of the subnet of the internal load balancer.
     pub subnet_name: String,
     /// Present where AML created the cluster itself.
@@ -113,17 +119,17 @@ impl Resource for AksCompute {
             json!({"subnetId": networking.subnet, "serviceCidr": networking.service_cidr,
                 "dnsServiceIP": networking.dns_service_ip, "dockerBridgeCidr": networking.docker_bridge_cidr})
         });
-        let front = self.scoring_ip.iter().map(|address| {
-            json!({"systemServiceType": "ScoringFrontEnd", "publicIpAddress": address, "version": "0.1.0"})
-        });
+        let front = json!({"systemServiceType": "ScoringFrontEnd", "publicIpAddress": self.front_end.address(),
+            "version": "0.1.0"});
+        let internal = self.front_end.is_internal();
         let inner = json!({
-            "clusterFqdn": self.cluster_fqdn, "systemServices": front.collect::<Vec<_>>(), "agentCount": 6,
+            "clusterFqdn": self.cluster_fqdn, "systemServices": [front], "agentCount": 6,
             "agentVmSize": "Standard_D4s_v5", "clusterPurpose": "FastProd",
             "sslConfiguration": {"status": "Disabled", "cname": null, "leafDomainLabel": null,
                 "overwriteExistingDomain": false},
             "aksNetworkingConfiguration": networking,
-            "loadBalancerType": if self.scoring_ip.is_some() { "InternalLoadBalancer" } else { "PublicIp" },
-            "loadBalancerSubnet": self.scoring_ip.as_ref().map(|_| &self.subnet_name),
+            "loadBalancerType": if internal { "InternalLoadBalancer" } else { "PublicIp" },
+            "loadBalancerSubnet": internal.then_some(&self.subnet_name),
         });
         vec![compute(self, "AKS", &self.location, &self.cluster, self.created_with.is_none(), &inner)]
     }

@@ -1,107 +1,14 @@
 //! One workspace with its network and what serves its models, healthy or with chosen flaws.
 //!
-//! All estates here are made of this pattern, so that a flaw and the violation it causes are
-//! written down in one place.
+//! All estates here are made of this pattern.
 
-use super::aks::Aks;
+use super::aks::{Aks, FrontEnd};
+use super::flaw::{At, Expected, Flaw};
 use super::hub::{Landscape, REGION, endpoint};
 use super::machine_learning::{AksCompute, AksNetworking, KubernetesCompute, KubernetesEndpoint, Workspace};
-use super::network::{Nsg, Rule, Subnet, Vnet};
+use super::network::{Nsg, RouteTable, Rule, Subnet, Vnet};
 use super::serving::{AciService, AksService, ContainerGroup, Registry};
-use super::{Block, Resource, Role, Scope};
-use serde::{Deserialize, Serialize};
-
-/// A violation that an estate was made with.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Expected {
-    /// The policy's id. ISO-002 is violated only where a private control plane is demanded.
-    pub policy: String,
-    /// The workspace's id.
-    pub workspace: String,
-    /// The id of the cluster or container group at fault.
-    pub resource: String,
-    /// The id of the workspace's compute or service that it belongs to.
-    pub attached_as: String,
-}
-
-/// Something wrong, and exactly one policy that it violates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// The container group's network is in another resource group than the workspace.
-    AciOtherGroup,
-    /// The workspace's endpoint is in the hub, not in the container group's network.
-    AciEndpointElsewhere,
-    /// The registry has an endpoint in the container group's network.
-    AciRegistryInside,
-    /// The container group's subnet is not delegated.
-    AciUndelegated,
-    /// Cluster and network are in another region than the workspace.
-    OtherRegion,
-    /// The private cluster has a public name.
-    PublicFqdn,
-    /// The workspace's endpoint is not in a network that the cluster may use.
-    EndpointElsewhere,
-    /// The service range is a reserved one.
-    ReservedRange,
-    /// The node subnet is delegated.
-    DelegatedNodes,
-    /// The service range overlaps a subnet.
-    ServiceOverlap,
-    /// The DNS service's address is outside the service range.
-    DnsOutside,
-    /// The Docker bridge of an old cluster overlaps a subnet.
-    DockerBridge,
-    /// The API server is public.
-    PublicControlPlane,
-}
-
-impl Flaw {
-    /// All flaws.
-    pub const ALL: [Self; 13] = [
-        Self::AciOtherGroup,
-        Self::AciEndpointElsewhere,
-        Self::AciRegistryInside,
-        Self::AciUndelegated,
-        Self::OtherRegion,
-        Self::PublicFqdn,
-        Self::EndpointElsewhere,
-        Self::ReservedRange,
-        Self::DelegatedNodes,
-        Self::ServiceOverlap,
-        Self::DnsOutside,
-        Self::DockerBridge,
-        Self::PublicControlPlane,
-    ];
-
-    /// The policy that it violates.
-    pub fn policy(self) -> &'static str {
-        match self {
-            Self::AciOtherGroup => "ACI-001",
-            Self::AciEndpointElsewhere => "ACI-002",
-            Self::AciRegistryInside => "ACI-003",
-            Self::AciUndelegated => "ACI-004",
-            Self::OtherRegion => "AKS-001",
-            Self::PublicFqdn => "AKS-002",
-            Self::EndpointElsewhere => "AKS-003",
-            Self::ReservedRange => "CNI-002",
-            Self::DelegatedNodes => "CNI-004",
-            Self::ServiceOverlap => "NET-001",
-            Self::DnsOutside => "NET-002",
-            Self::DockerBridge => "NET-003",
-            Self::PublicControlPlane => "ISO-002",
-        }
-    }
-
-    /// Whether it is a flaw of a container group, not of a cluster.
-    pub(super) fn is_of_aci(self) -> bool {
-        self.policy().starts_with("ACI")
-    }
-
-    /// Whether it is a flaw of the network, and so of every cluster in it.
-    fn is_of_network(self) -> bool {
-        matches!(self, Self::OtherRegion | Self::EndpointElsewhere)
-    }
-}
+use super::{Block, DEPLOYER, Resource, Role, Scope};
 
 /// What serves a workspace's models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +23,17 @@ pub(super) enum Serving {
     Aci,
 }
 
+impl Serving {
+    /// The name of the subnet that it lives in.
+    fn subnet(self) -> &'static str {
+        match self {
+            Self::AksV1 | Self::KubernetesV2 => "snet-aks",
+            Self::AksV1Created => "snet-aks-created",
+            Self::Aci => "snet-aci",
+        }
+    }
+}
+
 /// One workspace to be built.
 pub(super) struct Pattern<'a> {
     pub(super) scope: &'a Scope,
@@ -123,8 +41,14 @@ pub(super) struct Pattern<'a> {
     pub(super) block: Block,
     pub(super) serving: &'a [Serving],
     pub(super) flaws: &'a [Flaw],
+    /// Who calls the models from outside the network, as the owner notes it.
+    pub(super) callers: Option<&'a str>,
+    /// Whether what is not required is kept from leaving.
+    pub(super) closed: bool,
 }
 
+/// Callers with public addresses of their own, who come over a private line.
+const PARTNERS: &str = "203.0.113.0/24";
 const BRIDGE: &str = "172.17.0.1/16";
 const SERVICES: &str = "172.20.0.0/16";
 const DNS: &str = "172.20.0.10";
@@ -170,6 +94,7 @@ impl Pattern<'_> {
             registry: Some(registry.id()),
             endpoints: vec![endpoint],
             public: false,
+            callers: self.callers().map(str::to_owned),
         });
         for serving in self.serving {
             match serving {
@@ -178,8 +103,38 @@ impl Pattern<'_> {
             }
         }
         land.grant(&self.scope.group_id(), Role::Contributor, &format!("team-{}", self.name), "Group");
+        self.deployer(land, &vnet, &workspace, expected);
         land.company.add(&vnet);
         workspace
+    }
+
+    fn callers(&self) -> Option<&str> {
+        if self.has(Flaw::CallersShutOut) { Some(PARTNERS) } else { self.callers }
+    }
+
+    /// What the deployer may do in the workspace and in its network.
+    fn deployer(&self, land: &mut Landscape, vnet: &Vnet, workspace: &str, expected: &mut Vec<Expected>) {
+        let group = self.scope.group_id();
+        let subnets: Vec<String> =
+            self.serving.iter().map(|serving| vnet.subnet_id(serving.subnet())).collect();
+        if self.has(Flaw::DeployerOnSubnetsAlone) {
+            land.grant_deployer(workspace, Role::Contributor);
+            for subnet in &subnets {
+                land.grant_deployer(subnet, Role::NetworkContributor);
+            }
+        } else {
+            let role = if self.has(Flaw::MisspeltJoin) { Role::MisspeltDeployer } else { Role::Contributor };
+            land.grant_deployer(&group, role);
+            if vnet.scope.group_id() != group {
+                land.grant_deployer(&vnet.scope.group_id(), role);
+            }
+        }
+        let mut flaws = self.flaws.iter().filter(|flaw| flaw.is_of_deployer()).peekable();
+        if let (Some(_), Some(subnet)) = (flaws.peek(), subnets.iter().min()) {
+            land.ask(DEPLOYER, subnet);
+        }
+        let at = At { workspace, resource: &vnet.id(), attached_as: workspace, subnet: "" };
+        expected.extend(flaws.flat_map(|flaw| flaw.policies()).map(|policy| at.violates(policy)));
     }
 
     fn network(&self, land: &mut Landscape, location: &str) -> Vnet {
@@ -189,7 +144,7 @@ impl Pattern<'_> {
         } else {
             self.scope.clone()
         };
-        let mut nsg = Nsg::new(&scope, &format!("nsg-{}", self.name), scoring_rules());
+        let mut nsg = Nsg::new(&scope, &format!("nsg-{}", self.name), self.rules());
         location.clone_into(&mut nsg.location);
         let mut vnet = Vnet::new(&scope, &format!("vnet-{}", self.name), self.block);
         location.clone_into(&mut vnet.location);
@@ -210,13 +165,48 @@ impl Pattern<'_> {
         if self.serves(Serving::AksV1Created) {
             vnet.subnets.push(subnet("snet-aks-created", self.block.quarter(3), self.delegates_created()));
         }
+        if self.has(Flaw::RouteToNowhere)
+            && let Some(nodes) = self.main().map(Serving::subnet)
+        {
+            let route = ["default", "0.0.0.0/0", "None", ""].map(str::to_owned).into();
+            let table = RouteTable {
+                scope: scope.clone(),
+                name: format!("rt-{}", self.name),
+                location: location.to_owned(),
+                routes: vec![route],
+            };
+            for subnet in vnet.subnets.iter_mut().filter(|subnet| subnet.name == nodes) {
+                subnet.route_table = Some(land.company.add(&table));
+            }
+        }
         land.company.add(&nsg);
         vnet
+    }
+
+    /// What its subnets let through.
+    fn rules(&self) -> Vec<Rule> {
+        let mut rules = scoring_rules();
+        if self.has(Flaw::RegistryForgotten) {
+            // The tag of the whole cloud holds the registry's addresses as well.
+            rules.retain(|rule| !matches!(rule.name.as_str(), "allow-acr" | "allow-cloud"));
+        }
+        if self.closed || self.has(Flaw::RegistryForgotten) {
+            rules.push(Rule::deny_out("deny-internet-out", 4000, "Internet"));
+        }
+        if self.has(Flaw::CallersShutOut) {
+            rules.push(Rule::allow_in("allow-partners", 4010, PARTNERS, &["80", "443"]));
+        }
+        rules
     }
 
     /// A created cluster has the cluster's flaws only where there is no other cluster to have them.
     fn delegates_created(&self) -> bool {
         self.has(Flaw::DelegatedNodes) && self.main() == Some(Serving::AksV1Created)
+    }
+
+    /// Where a cluster's nodes are.
+    fn nodes(&self, serving: Serving) -> Block {
+        self.block.quarter(if serving == Serving::AksV1Created { 3 } else { 1 })
     }
 
     fn main(&self) -> Option<Serving> {
@@ -228,7 +218,10 @@ impl Pattern<'_> {
         let plain: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("cr{plain}");
         let id = Registry::id_of(self.scope, &name);
-        let mut endpoints = vec![land.endpoint(&format!("pe-{name}"), &id, "registry")];
+        let mut endpoints = Vec::new();
+        if !self.has(Flaw::RegistryForgotten) {
+            endpoints.push(land.endpoint(&format!("pe-{name}"), &id, "registry"));
+        }
         if self.has(Flaw::AciRegistryInside) {
             let (subnet, address) = (vnet.subnet_id("snet-pe"), self.endpoints().address(6));
             endpoints.push(endpoint(
@@ -258,10 +251,9 @@ impl Pattern<'_> {
         let created = serving == Serving::AksV1Created;
         let main = self.main() == Some(serving);
         let flawed = |flaw: Flaw| self.has(flaw) && main;
-        let (suffix, subnet_name, part) =
-            if created { ("-created", "snet-aks-created", 3) } else { ("", "snet-aks", 1) };
+        let suffix = if created { "-created" } else { "" };
         let name = format!("aks-{}{suffix}", self.name);
-        let nodes = self.block.quarter(part);
+        let nodes = self.nodes(serving);
         let (mut services, mut dns) = (SERVICES.to_owned(), DNS.to_owned());
         if flawed(Flaw::ReservedRange) {
             (services, dns) = ("172.30.0.0/16".to_owned(), "172.30.0.10".to_owned());
@@ -272,6 +264,7 @@ impl Pattern<'_> {
         if flawed(Flaw::DnsOutside) {
             dns = "172.21.0.10".to_owned();
         }
+        let public_scoring = flawed(Flaw::PublicScoring) || flawed(Flaw::NothingPrivate);
         let salt = land.company.guid(&format!("cluster {name}"));
         let outbound_ip = format!("20.86.{}.{}", u8_of(&salt, 0), u8_of(&salt, 2));
         let cluster = Aks {
@@ -279,14 +272,18 @@ impl Pattern<'_> {
             name: name.clone(),
             location: location.to_owned(),
             version: if created { "1.18.14" } else { "1.31.7" }.to_owned(),
-            subnet: vnet.subnet_id(subnet_name),
-            private: !flawed(Flaw::PublicControlPlane),
+            subnet: vnet.subnet_id(serving.subnet()),
+            private: !flawed(Flaw::PublicControlPlane) && !flawed(Flaw::NothingPrivate),
             public_fqdn: flawed(Flaw::PublicFqdn),
             service_cidr: services.clone(),
             dns_service_ip: dns.clone(),
             pod_cidr: (serving == Serving::KubernetesV2).then(|| PODS.to_owned()),
             api_server_ip: nodes.address(4),
-            scoring_ip: Some(nodes.address(100)),
+            front_end: if public_scoring {
+                FrontEnd::Public(self.block.public_address(u8_of(&salt, 4)))
+            } else {
+                FrontEnd::Internal(nodes.address(100))
+            },
             outbound_ip,
             principal_id: land.company.guid(&format!("principal {name}")),
             kubelet_id: land.company.guid(&format!("principal {name}-agentpool")),
@@ -295,30 +292,38 @@ impl Pattern<'_> {
             salt,
         };
         let id = land.company.add(&cluster);
-        land.grant(&vnet.scope.group_id(), Role::NetworkContributor, &name, "ServicePrincipal");
-        land.grant(&self.scope.group_id(), Role::AcrPull, &format!("{name}-agentpool"), "ServicePrincipal");
-        let compute = self.attach(land, vnet, serving, &cluster, workspace);
-        for flaw in self.flaws.iter().filter(|flaw| !flaw.is_of_aci()) {
+        let (network, kubelet) = (vnet.scope.group_id(), format!("{name}-agentpool"));
+        let (at, whom) = match () {
+            () if flawed(Flaw::RoleOfKubelet) => (network, &kubelet),
+            () if flawed(Flaw::RoleOnNetworkAlone) => (vnet.id(), &name),
+            () => (network, &name),
+        };
+        land.grant(&at, Role::NetworkContributor, whom, "ServicePrincipal");
+        land.grant(&self.scope.group_id(), Role::AcrPull, &kubelet, "ServicePrincipal");
+        if flawed(Flaw::RoleOfKubelet) || flawed(Flaw::RoleOnNetworkAlone) {
+            land.ask(&cluster.principal_id, &cluster.subnet);
+        }
+        let compute = self.attach(land, serving, &cluster, workspace);
+        let at = At { workspace, resource: &id, attached_as: &compute, subnet: &cluster.subnet };
+        for flaw in self.flaws.iter().filter(|flaw| !flaw.is_of_aci() && !flaw.is_of_deployer()) {
             let here = match flaw {
                 Flaw::DockerBridge => created,
                 flaw if flaw.is_of_network() => true,
                 _ => main,
             };
-            if here {
-                expected.push(violation(*flaw, workspace, &id, &compute));
-            }
+            // A public load balancer takes no address of a subnet, whatever is wrong with that.
+            let judged = |policy: &&&str| here && !(public_scoring && **policy == "ILB-002");
+            expected.extend(flaw.policies().iter().filter(judged).map(|policy| at.violates(policy)));
         }
     }
 
-    fn attach(
-        &self,
-        land: &mut Landscape,
-        vnet: &Vnet,
-        serving: Serving,
-        cluster: &Aks,
-        workspace: &str,
-    ) -> String {
+    fn attach(&self, land: &mut Landscape, serving: Serving, cluster: &Aks, workspace: &str) -> String {
         let name = cluster.name.trim_start_matches("aks-").to_owned();
+        let main = self.main() == Some(serving);
+        let now = (format!("predict-{name}"), cluster.front_end.address().to_owned());
+        let before = (format!("predict-{name}-v1"), self.nodes(serving).address(90));
+        let deployments =
+            std::iter::once(now).chain((main && self.has(Flaw::StaleAddress)).then_some(before));
         if serving == Serving::KubernetesV2 {
             let compute = land.company.add(&KubernetesCompute {
                 workspace: workspace.to_owned(),
@@ -326,12 +331,14 @@ impl Pattern<'_> {
                 location: self.scope.location.clone(),
                 cluster: cluster.id(),
             });
-            land.company.add(&KubernetesEndpoint {
-                compute: compute.clone(),
-                name: format!("predict-{name}"),
-                location: self.scope.location.clone(),
-                address: cluster.scoring_ip.clone().unwrap_or_default(),
-            });
+            for (name, address) in deployments {
+                land.company.add(&KubernetesEndpoint {
+                    compute: compute.clone(),
+                    name,
+                    location: self.scope.location.clone(),
+                    address,
+                });
+            }
             return compute;
         }
         let created = serving == Serving::AksV1Created;
@@ -341,25 +348,24 @@ impl Pattern<'_> {
             BRIDGE.to_owned()
         };
         let subnet = cluster.subnet.clone();
-        if let Some(address) = &cluster.scoring_ip {
+        for (service, address) in deployments {
             land.company.add(&AksService {
                 workspace: workspace.to_owned(),
-                name: format!("predict-{name}"),
+                name: service,
                 compute: format!("inf-{name}"),
-                address: address.clone(),
+                address,
             });
         }
+        let balancer_subnet =
+            if main && self.has(Flaw::BalancerSubnetGone) { "snet-ilb" } else { serving.subnet() };
         land.company.add(&AksCompute {
             workspace: workspace.to_owned(),
             name: format!("inf-{name}"),
             location: self.scope.location.clone(),
             cluster: cluster.id(),
             cluster_fqdn: cluster.private_fqdn(),
-            scoring_ip: cluster.scoring_ip.clone(),
-            subnet_name: subnet
-                .strip_prefix(&format!("{}/subnets/", vnet.id()))
-                .unwrap_or_default()
-                .to_owned(),
+            front_end: cluster.front_end.clone(),
+            subnet_name: balancer_subnet.to_owned(),
             created_with: created.then(|| AksNetworking {
                 subnet,
                 service_cidr: cluster.service_cidr.clone(),
@@ -388,18 +394,9 @@ impl Pattern<'_> {
         };
         let group_id = group.id();
         let id = land.company.add(&AciService { workspace: workspace.to_owned(), name: service, group });
-        for flaw in self.flaws.iter().filter(|flaw| flaw.is_of_aci()) {
-            expected.push(violation(*flaw, workspace, &group_id, &id));
-        }
-    }
-}
-
-fn violation(flaw: Flaw, workspace: &str, resource: &str, attached_as: &str) -> Expected {
-    Expected {
-        policy: flaw.policy().to_owned(),
-        workspace: workspace.to_owned(),
-        resource: resource.to_owned(),
-        attached_as: attached_as.to_owned(),
+        let at = At { workspace, resource: &group_id, attached_as: &id, subnet: &vnet.subnet_id("snet-aci") };
+        let flaws = self.flaws.iter().filter(|flaw| flaw.is_of_aci());
+        expected.extend(flaws.flat_map(|flaw| flaw.policies()).map(|policy| at.violates(policy)));
     }
 }
 
