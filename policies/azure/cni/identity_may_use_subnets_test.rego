@@ -197,6 +197,14 @@ cases := {
 			{"cluster": {"own_vnet": {"value": false}}, "unsettled": [testing.transition]},
 		),
 	},
+	"vnet_of_aks_and_identity_unknown": {
+		"note": "AKS made the VNet, whoever the cluster's identity is",
+		"want": "not_applicable",
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"own_vnet": {"value": false}},
+			"access": {"subnets": testing.unknown("not_told"), "groups": testing.unknown("not_told")},
+		}),
+	},
 	"vnet_of_aks": {
 		"note": "AKS made the VNet and sees to the rights",
 		"want": "not_applicable",

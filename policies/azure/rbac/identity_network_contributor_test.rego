@@ -307,6 +307,19 @@ cases := {
 		"want": "not_applicable",
 		"document": testing.changed(_with(_lenient, _on_vnet, _able), {"cluster": {"own_vnet": {"value": false}}}),
 	},
+	"vnet_of_aks_and_identity_unknown": {
+		"note": "AKS made the VNet, whoever the cluster's identity is",
+		"want": "not_applicable",
+		"document": testing.changed(testing.aks_cluster, {
+			"cluster": {"own_vnet": {"value": false}},
+			"access": {"subnets": testing.unknown("not_told"), "groups": testing.unknown("not_told")},
+		}),
+	},
+	"vnet_of_aks_and_unable": {
+		"note": "AKS made the VNet; a missing role is no violation",
+		"want": "not_applicable",
+		"document": testing.changed(_with(_strict, _none, _unable), {"cluster": {"own_vnet": {"value": false}}}),
+	},
 	"vnet_of_aks": {
 		"note": "AKS made the VNet and sees to the rights",
 		"want": "not_applicable",
