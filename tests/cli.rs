@@ -19,7 +19,11 @@ impl Desk {
         let folder = tempfile::tempdir().expect("a folder");
         // Whoever serves by v1 is not healthy (LIF-001).
         support::without_v1().save(folder.path().join("healthy.jsonl")).expect("saved");
-        company::demo().0.save(folder.path().join("demo.jsonl")).expect("saved");
+        let demo = company::demo().0;
+        demo.save(folder.path().join("demo.jsonl")).expect("saved");
+        fs::write(folder.path().join("demo.yaml"), company::declarations(&demo)).expect("saved");
+        let declared = company::declarations(&support::without_v1());
+        fs::write(folder.path().join("healthy.yaml"), declared).expect("saved");
         Self { folder }
     }
 
@@ -72,11 +76,26 @@ fn exit_codes() {
     nothing.save(desk.path("nothing.jsonl")).expect("saved");
     for (arguments, expected) in [
         (&["audit", "--snapshot", "healthy.jsonl"][..], 0),
-        (&["audit", "--snapshot", "healthy.jsonl", "--fail-on-unknown"], 0),
+        (&["audit", "--snapshot", "healthy.jsonl", "--config", "healthy.yaml", "--fail-on-unknown"], 0),
+        // Undeclared deployers.
+        (&["audit", "--snapshot", "healthy.jsonl", "--fail-on-unknown"], 4),
         (&["audit", "--snapshot", "demo.jsonl"], 1),
         (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "high"], 1),
-        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "critical"], 0),
-        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "critical", "--fail-on-unknown"], 4),
+        (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "critical"], 1),
+        (&["audit", "--snapshot", "demo.jsonl", "--policy", "AKS-001", "--fail-on", "critical"], 0),
+        (
+            &[
+                "audit",
+                "--snapshot",
+                "demo.jsonl",
+                "--policy",
+                "AKS-001",
+                "--fail-on",
+                "critical",
+                "--fail-on-unknown",
+            ],
+            4,
+        ),
         (&["audit", "--snapshot", "unknown.jsonl"], 0),
         (&["audit", "--snapshot", "unknown.jsonl", "--fail-on-unknown"], 4),
         (&["audit", "--snapshot", "nothing.jsonl"], 3),
@@ -132,13 +151,14 @@ fn streams_are_kept_apart() {
 #[test]
 fn the_table_is_worst_first_and_ends_with_what_would_settle() {
     let desk = Desk::new();
-    let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl"]));
+    let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl", "--config", "demo.yaml"]));
     let at = |text: &str| table.find(text).unwrap_or_else(|| panic!("`{text}` is missing in\n{table}"));
-    assert!(at("workspace mlw-vision-dev") < at("workspace mlw-telematics-prod"));
+    // One has critical findings, the other more of them that are high.
+    assert!(at("workspace mlw-pricing-dev") < at("workspace mlw-telematics-prod"));
     assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-churn-prod"));
     assert!(at("workspace mlw-churn-prod") < at("workspace mlw-fraud-prod"));
     assert!(at("workspace mlw-fraud-prod") < at("\nnot read\n"));
-    assert!(at("\nnot read\n") < at("1 permission would settle 18 of 20 unknowns"));
+    assert!(at("\nnot read\n") < at("1 permission would settle 30 of 35 unknowns"));
     assert!(at("not visible in subscription finance-ml") < at("\nnot read\n"));
 }
 

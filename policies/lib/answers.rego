@@ -4,6 +4,12 @@ package lib.answers
 # Whether packets are certainly stopped, all or some.
 stops(answer) if answer.verdict.value in {"deny", "partial"}
 
+# Why it is not known.
+gaps(answer) := {reason |
+	answer.verdict.unknown
+	some reason in answer.reasons
+}
+
 # How many, by the verdict.
 amount(answer) := {"deny": "all", "partial": "some"}[answer.verdict.value]
 

@@ -30,7 +30,7 @@ parts(flows) := {name: stopped |
 default_gaps(flows) := {reason |
 	not restricted(flows)
 	some part in _defaults
-	reason := flows[part.question].verdict.unknown
+	some reason in answers.gaps(flows[part.question])
 }
 
 # How the registry is certainly reached.
@@ -87,7 +87,7 @@ reach_gaps(registry, flows) := {reason |
 
 _address_gaps(registry, flows) := (_address_unread(registry) | _places_unread(registry)) | _replicas(registry, flows)
 
-_address_unread(registry) := {reason | reason := registry.by_address.verdict.unknown}
+_address_unread(registry) := answers.gaps(registry.by_address)
 
 _places_unread(registry) := {reason |
 	not _in_one_place(registry)
@@ -108,8 +108,8 @@ _endpoint_gaps(registry, flows) := _endpoint_unread(registry, flows) | _endpoint
 
 _endpoint_unread(registry, flows) := {reason |
 	not _endpoint_stopped(registry, flows)
-	some fact in [registry.endpoint_in_reach, flows.vnet_https_outbound.verdict]
-	reason := fact.unknown
+	gaps := {reason | reason := registry.endpoint_in_reach.unknown} | answers.gaps(flows.vnet_https_outbound)
+	some reason in gaps
 }
 
 _endpoint_perhaps(registry, flows) := {reason |

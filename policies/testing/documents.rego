@@ -142,6 +142,7 @@ grant(scope) := {
 # A right that is held, by a grant on the home VNet's resource group.
 held := {
 	"held": {"value": true},
+	"reasons": [],
 	"given_by": [grant(_ml_group)],
 	"denied_by": [],
 	"misses": [],
@@ -151,6 +152,7 @@ held := {
 # A right that is not held; these grants came near.
 not_held(misses) := {
 	"held": {"value": false},
+	"reasons": [],
 	"given_by": [],
 	"denied_by": [],
 	"misses": misses,
@@ -160,6 +162,7 @@ not_held(misses) := {
 # A right of which it is not known whether it is held.
 open_right(code) := {
 	"held": unknown(code),
+	"reasons": [unknown(code).unknown],
 	"given_by": [],
 	"denied_by": [],
 	"misses": [],
@@ -237,6 +240,7 @@ node_group_nsg := concat("", [_node_group, "/providers/microsoft.network/network
 # The answer to a question about flows: `allow`, `deny` or `partial`, by this rule of the subnet's group.
 flow(verdict, rule) := {
 	"verdict": {"value": verdict},
+	"reasons": [],
 	"decided_by": [concat(":", ["subnet", rule])],
 	"security_groups": [nsg_id],
 	"stopped_by": [stop | verdict in {"deny", "partial"}; stop := {"security_group": nsg_id, "name": rule, "default": false}],
@@ -252,6 +256,7 @@ _packet(verdict, verdicts) := null if not verdict in verdicts
 # A question about flows that could not be answered.
 open_flow(code) := {
 	"verdict": unknown(code),
+	"reasons": [unknown(code).unknown],
 	"decided_by": [],
 	"security_groups": [],
 	"stopped_by": [],

@@ -135,9 +135,20 @@ impl<'a> Engines<'a> {
             }
             _ => None,
         });
+        let verdict = answer.proven();
+        let reasons = match &verdict {
+            Ok(_) => Vec::new(),
+            Err(_) => answer
+                .reasons
+                .iter()
+                .chain(&answer.reservations)
+                .map(|reason| declared.rehomed(reason.clone()))
+                .collect(),
+        };
         FlowAnswer {
             stopped_by: stopping.collect(),
-            verdict: answer.proven().map_err(|reason| declared.rehomed(reason)).into(),
+            verdict: verdict.map_err(|reason| declared.rehomed(reason)).into(),
+            reasons,
             decided_by: answer.deciders(),
             security_groups: groups,
             by_any_to_any: answer.verdict == Verdict::Allow && self.by_any_to_any(answer),
@@ -177,6 +188,7 @@ impl<'a> Engines<'a> {
 pub(super) fn right(answer: access::Answer) -> Right {
     Right {
         held: answer.known().into(),
+        reasons: answer.reasons,
         given_by: answer.decided_by,
         denied_by: answer.denied_by,
         misses: answer.misses,

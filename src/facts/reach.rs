@@ -245,6 +245,7 @@ impl Asked<'_> {
             }
             return Some(FlowAnswer {
                 verdict: super::document::Fact::of(Verdict::Deny),
+                reasons: Vec::new(),
                 decided_by: vec!["no-nsg".to_owned()],
                 security_groups: Vec::new(),
                 stopped_by: Vec::new(),

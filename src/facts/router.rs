@@ -345,7 +345,8 @@ fn balancer_subnets(
             taken.insert(id.clone());
         }
     }
-    if *declared == Ok(RouterKind::InternalLoadBalancer)
+    // Another subnet may be declared where that is not known.
+    if declared.clone()? == RouterKind::InternalLoadBalancer
         && let Some(name) = declared_subnet.clone()?
     {
         // Only a name: it is looked for in the cluster's VNet.

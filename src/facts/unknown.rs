@@ -119,6 +119,7 @@ impl AllUnknown for FlowAnswer {
     fn all_unknown(reason: &Reason) -> Self {
         FlowAnswer {
             verdict: Fact::all_unknown(reason),
+            reasons: vec![reason.clone()],
             decided_by: Vec::new(),
             security_groups: Vec::new(),
             stopped_by: Vec::new(),
@@ -133,6 +134,7 @@ impl AllUnknown for Right {
     fn all_unknown(reason: &Reason) -> Self {
         Right {
             held: Fact::all_unknown(reason),
+            reasons: vec![reason.clone()],
             given_by: Vec::new(),
             denied_by: Vec::new(),
             misses: Vec::new(),

@@ -88,7 +88,8 @@ undecided contains reason if {
 	not applies == false
 	some entry in input.access.subnets.value
 	some right in [entry.join, entry.read]
-	reason := right.held.unknown
+	right.held.unknown
+	some reason in right.reasons
 }
 
 undecided contains reason if {

@@ -209,9 +209,14 @@ undecided contains reason if {
 		subnet.default_route,
 		subnet.diversions.none,
 		subnet.learns_routes,
-		subnet.https.verdict,
 	]
 	reason := fact.unknown
+}
+
+undecided contains reason if {
+	applies
+	some subnet in _subnets
+	some reason in answers.gaps(subnet.https)
 }
 
 undecided contains {

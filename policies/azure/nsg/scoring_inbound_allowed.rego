@@ -81,8 +81,13 @@ violations contains {
 
 undecided contains reason if {
 	applies
-	some fact in [_answer.verdict, input.router.frontends, input.router.ports]
+	some fact in [input.router.frontends, input.router.ports]
 	reason := fact.unknown
+}
+
+undecided contains reason if {
+	applies
+	some reason in answers.gaps(_answer)
 }
 
 undecided contains reason if {

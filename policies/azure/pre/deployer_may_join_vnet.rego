@@ -70,7 +70,8 @@ undecided contains reason if {
 undecided contains reason if {
 	not applies == false
 	some right in input.deployers.vnet_rights
-	reason := right.join.held.unknown
+	right.join.held.unknown
+	some reason in right.join.reasons
 }
 
 undecided contains reason if {

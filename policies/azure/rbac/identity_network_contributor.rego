@@ -131,7 +131,8 @@ undecided contains reason if {
 	not applies == false
 	some group in input.access.groups.value
 	not _accepted(group)
-	reason := group.network_contributor.held.unknown
+	group.network_contributor.held.unknown
+	some reason in group.network_contributor.reasons
 }
 
 # Whether rights on the subnets are accepted at all, and whether they are there, decides where the role is missing.
@@ -149,7 +150,8 @@ undecided contains reason if {
 	_excusable(group)
 	some entry in _entries(group)
 	some right in [entry.join, entry.read]
-	reason := right.held.unknown
+	right.held.unknown
+	some reason in right.reasons
 }
 
 _excusable(group) if {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, Search, VnetRef};
 use crate::facts::access::{Denial, Grant, Miss, Note};
-use crate::inventory::{ObjectId, ResourceId};
+use crate::inventory::{ObjectId, Reason, ResourceId};
 
 /// Whether a principal holds something at a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +13,8 @@ use crate::inventory::{ObjectId, ResourceId};
 pub struct Right {
     /// Whether it is held.
     pub held: Fact<bool>,
+    /// Everything that keeps it from being known; empty where it is.
+    pub reasons: Vec<Reason>,
     /// The assignments that give it.
     pub given_by: Vec<Grant>,
     /// The deny assignments that take it, or may.

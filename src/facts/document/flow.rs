@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fact, Search};
 use crate::facts::exposure::Verdict;
-use crate::inventory::ResourceId;
+use crate::inventory::{Reason, ResourceId};
 
 /// The answer to a question of `policies/flows.yaml` at every place that the subject opens packets from or to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +13,8 @@ use crate::inventory::ResourceId;
 pub struct FlowAnswer {
     /// Whether the packets arrive; unknown too where something that was not read could overrule the groups.
     pub verdict: Fact<Verdict>,
+    /// Everything that keeps it from being known; empty where it is.
+    pub reasons: Vec<Reason>,
     /// What decides, in the order in which packets pass it, each as `attachment:rule`.
     pub decided_by: Vec<String>,
     /// The network security groups whose rules decide.
