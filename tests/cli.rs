@@ -21,9 +21,9 @@ impl Desk {
         support::without_v1().save(folder.path().join("healthy.jsonl")).expect("saved");
         let demo = company::demo().0;
         demo.save(folder.path().join("demo.jsonl")).expect("saved");
-        fs::write(folder.path().join("demo.yaml"), company::declarations(&demo)).expect("saved");
-        let declared = company::declarations(&support::without_v1());
-        fs::write(folder.path().join("healthy.yaml"), declared).expect("saved");
+        for (name, estate) in [("healthy.yaml", company::healthy()), ("demo.yaml", demo)] {
+            fs::write(folder.path().join(name), company::declarations(&estate)).expect("written");
+        }
         Self { folder }
     }
 
@@ -77,7 +77,7 @@ fn exit_codes() {
     for (arguments, expected) in [
         (&["audit", "--snapshot", "healthy.jsonl"][..], 0),
         (&["audit", "--snapshot", "healthy.jsonl", "--config", "healthy.yaml", "--fail-on-unknown"], 0),
-        // Undeclared deployers.
+        // Who deploys is not declared.
         (&["audit", "--snapshot", "healthy.jsonl", "--fail-on-unknown"], 4),
         (&["audit", "--snapshot", "demo.jsonl"], 1),
         (&["audit", "--snapshot", "demo.jsonl", "--fail-on", "high"], 1),
@@ -153,9 +153,9 @@ fn the_table_is_worst_first_and_ends_with_what_would_settle() {
     let desk = Desk::new();
     let table = stdout(&desk.run(&["audit", "--snapshot", "demo.jsonl", "--config", "demo.yaml"]));
     let at = |text: &str| table.find(text).unwrap_or_else(|| panic!("`{text}` is missing in\n{table}"));
-    // One has critical findings, the other more of them that are high.
     assert!(at("workspace mlw-pricing-dev") < at("workspace mlw-telematics-prod"));
-    assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-churn-prod"));
+    assert!(at("workspace mlw-telematics-prod") < at("workspace mlw-vision-dev"));
+    assert!(at("workspace mlw-vision-dev") < at("workspace mlw-churn-prod"));
     assert!(at("workspace mlw-churn-prod") < at("workspace mlw-fraud-prod"));
     assert!(at("workspace mlw-fraud-prod") < at("\nnot read\n"));
     assert!(at("\nnot read\n") < at("1 permission would settle 30 of 35 unknowns"));

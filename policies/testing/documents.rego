@@ -194,6 +194,7 @@ aks_compute := object.union(_document("aks_compute", concat("", [workspace_id, "
 		"addresses": {"value": ["10.0.0.100"]},
 		"ports": {"value": [443]},
 		"frontends": {"value": [internal_frontend]},
+		"public_frontends": [],
 		"private": {"value": true},
 		"balancer_subnets": {"value": [balancer_subnet]},
 	},

@@ -8,11 +8,12 @@ use crate::inventory::{Code, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::declared::Declared;
-use super::document::{FlowAnswer, RegistryReach, Router};
+use super::document::{Fact, FlowAnswer, RegistryReach, Router};
 use super::endpoints::{in_vnet, of_registry, peered};
 use super::engines::Engines;
 use super::exposure::{Parameters, Place, PortRange, Verdict};
 use super::frontends::Serving;
+use super::router::Leading;
 use super::unknown::AllUnknown;
 
 /// What stands for a placeholder that a subject has nothing for.
@@ -155,36 +156,41 @@ pub(super) fn of_compute(
     cluster: &Known<&Cluster>,
     workspace: &ResourceId,
     router: &Router,
-    serving: &Known<Vec<Serving>>,
+    serving: &Leading,
     callers: Known<Vec<String>>,
     declared: &Declared<'_>,
 ) -> BTreeMap<String, FlowAnswer> {
     let places = cluster.clone().and_then(|cluster| places_of_nodes(engines, cluster));
     let mut parameters = regions(engines, &BTreeSet::from([workspace.clone()]));
-    let addresses = serving.clone().and_then(|all| {
+    let addresses = || {
         let known = |serving: &Serving| match &serving.facts.address {
-            super::document::Fact::Known { value } => Ok(value.clone()),
-            super::document::Fact::Unknown { unknown } => Err(unknown.clone()),
+            Fact::Known { value } => Ok(value.clone()),
+            Fact::Unknown { unknown } => Err(unknown.clone()),
         };
-        let addresses = all.iter().map(known).collect::<Known<Vec<_>>>()?;
+        let addresses = serving.found.iter().map(known).collect::<Known<Vec<_>>>()?;
         if addresses.is_empty() {
             let message = "no frontend of the cluster's load balancers leads to scoring";
-            return Err(Reason::new(Code::NotFound, message));
+            let nothing = || Reason::new(Code::NotFound, message);
+            return Err(serving.missing.clone().unwrap_or_else(nothing));
         }
         Ok(addresses)
-    });
+    };
     let ports = match &router.ports {
-        super::document::Fact::Known { value } => Ok(value.iter().map(ToString::to_string).collect()),
-        super::document::Fact::Unknown { unknown } => Err(unknown.clone()),
+        Fact::Known { value } => Ok(value.iter().map(ToString::to_string).collect()),
+        Fact::Unknown { unknown } => Err(unknown.clone()),
     };
     parameters.insert("callers", callers);
-    parameters.insert("scoring_addresses", addresses);
+    parameters.insert("scoring_addresses", addresses());
     parameters.insert("scoring_ports", ports);
     let mut answers = engines.every(&parameters, &places, declared);
     if let Some(answer) = answers.get_mut("scoring_inbound") {
         let asked = Asked { engines, parameters: &parameters, places: &places, declared };
-        if let Some(better) = asked.scoring(answer, serving) {
+        if let Some(better) = asked.scoring(answer, &serving.found) {
             *answer = better;
+        }
+        // Who is stopped at one address is stopped; who is let in at those that were found may be stopped at others.
+        if let (Some(Verdict::Allow), Some(reason)) = (answer.verdict.value(), &serving.missing) {
+            *answer = FlowAnswer::all_unknown(reason);
         }
     }
     answers
@@ -202,8 +208,10 @@ impl Asked<'_> {
     /// Groups see the frontend's address as the destination if it floats, which is the default of the cloud provider
     /// for Kubernetes; otherwise the node's address and the backend's port. Rules for the frontend's address are good either way, as the articles
     /// ask for them.
-    fn scoring(&self, by_frontend: &FlowAnswer, serving: &Known<Vec<Serving>>) -> Option<FlowAnswer> {
-        let serving = serving.as_ref().ok()?;
+    fn scoring(&self, by_frontend: &FlowAnswer, serving: &[Serving]) -> Option<FlowAnswer> {
+        if serving.is_empty() {
+            return None;
+        }
         if let Some(closed) = self.closed(serving) {
             return Some(closed);
         }
@@ -244,7 +252,7 @@ impl Asked<'_> {
                 return Some(FlowAnswer::all_unknown(reason));
             }
             return Some(FlowAnswer {
-                verdict: super::document::Fact::of(Verdict::Deny),
+                verdict: Fact::of(Verdict::Deny),
                 reasons: Vec::new(),
                 decided_by: vec!["no-nsg".to_owned()],
                 security_groups: Vec::new(),

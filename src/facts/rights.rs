@@ -124,7 +124,20 @@ fn networks(
             Err(reason) => drop(hidden.get_or_insert(reason)),
         }
     }
-    for found in services.iter().filter(|found| found.workspace.as_ref() == Some(workspace)) {
+    for found in services {
+        match (&found.workspace, &found.owner) {
+            (Some(owner), Ok(_)) if owner == workspace => {}
+            // Of a group that is not proven anybody's, it is not proven either that it is not this workspace's.
+            (Some(owner), Err(reason)) if owner == workspace => {
+                hidden.get_or_insert(reason.clone());
+                continue;
+            }
+            (None, Err(reason)) => {
+                hidden.get_or_insert(reason.clone());
+                continue;
+            }
+            _ => continue,
+        }
         match aci::subnets(inventory, found) {
             Ok(found) => subnets.extend(found),
             // What is on its way out needs no subnet any more.

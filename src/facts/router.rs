@@ -22,7 +22,30 @@ use super::ranges::{self, Ranges};
 /// The router's facts, and the frontends that they were read off.
 pub(super) struct Found {
     pub(super) facts: Router,
-    pub(super) serving: Known<Vec<Serving>>,
+    pub(super) serving: Leading,
+}
+
+/// The frontends that lead to scoring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leading {
+    pub(super) found: Vec<Serving>,
+    /// Why these may not be all of them.
+    pub(super) missing: Option<Reason>,
+}
+
+impl Leading {
+    /// All of them, or why they are not known.
+    fn all(&self) -> Known<&[Serving]> {
+        self.missing.clone().map_or(Ok(&self.found), Err)
+    }
+
+    fn public(&self) -> impl Iterator<Item = &Serving> {
+        self.found.iter().filter(|serving| serving.facts.public)
+    }
+
+    fn unknown(reason: Reason) -> Self {
+        Self { found: Vec::new(), missing: Some(reason) }
+    }
 }
 
 /// The scoring router of a compute.
@@ -38,10 +61,10 @@ pub(super) fn facts(
     let declared = declared(inventory, compute, cluster);
     let frontends = cluster.clone().map(|cluster| Frontends::of(inventory, cluster));
     let addresses = records.addresses();
-    let serving = frontends
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|frontends| serving(frontends, &addresses, &declared));
+    let serving = match &frontends {
+        Ok(frontends) => serving(frontends, &addresses, &declared),
+        Err(reason) => Leading::unknown(reason.clone()),
+    };
     let private = private(&declared, &serving, &frontends, &addresses);
     let declared_subnet = match &compute.kind {
         Ok(ComputeKind::Aks) => compute.router.subnet.clone(),
@@ -62,7 +85,14 @@ pub(super) fn facts(
         declared_subnet: declared_subnet.into(),
         addresses: addresses.into(),
         ports: records.ports(inventory, compute, cluster).into(),
-        frontends: serving.clone().map(|all| all.into_iter().map(|serving| serving.facts).collect()).into(),
+        frontends: serving
+            .all()
+            .map(|all| all.iter().map(|serving| serving.facts.clone()).collect())
+            .into(),
+        public_frontends: match private {
+            Ok(false) => serving.public().map(|serving| serving.facts.clone()).collect(),
+            _ => Vec::new(),
+        },
         private: private.into(),
         balancer_subnets: subnets.into(),
     };
@@ -219,62 +249,69 @@ pub(super) fn declared(
 
 /// The frontends that serve scoring. Without a recorded address it is those with rules, if they are all of the kind
 /// that is declared; otherwise it is not told which of them leads to the router.
-fn serving(
-    frontends: &Frontends,
-    addresses: &Known<Vec<String>>,
-    declared: &Known<RouterKind>,
-) -> Known<Vec<Serving>> {
+fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Known<RouterKind>) -> Leading {
     if let Ok(addresses) = addresses
         && !addresses.is_empty()
     {
-        let mut found: Vec<Serving> = Vec::new();
-        for address in addresses {
-            if !frontends.serves(address)? {
-                let message = format!(
-                    "scoring is recorded at {address}, but no frontend of the cluster's load balancers has this address"
-                );
-                return Err(Reason::new(Code::NotFound, message));
-            }
-            found.extend(frontends.at(address).cloned());
-        }
-        found.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
-        found.dedup_by(|a, b| a.facts.load_balancer == b.facts.load_balancer && a.facts.name == b.facts.name);
-        return Ok(found);
+        return serving_at(frontends, addresses);
     }
     if let Some(reason) = &frontends.hidden {
-        return Err(reason.clone());
+        return Leading::unknown(reason.clone());
     }
     let scoring = |serving: &&Serving| serving.facts.ports.iter().any(|port| matches!(port, 80 | 443));
     let candidates: Vec<Serving> = frontends.serving.iter().filter(scoring).cloned().collect();
     let public = candidates.iter().filter(|serving| serving.facts.public).count();
-    match declared {
-        _ if candidates.is_empty() => Ok(candidates),
-        Ok(RouterKind::InternalLoadBalancer) if public == 0 => Ok(candidates),
-        Ok(RouterKind::PublicLoadBalancer) if public == candidates.len() => Ok(candidates),
-        Ok(RouterKind::NoLoadBalancer) => Ok(Vec::new()),
-        Err(_) if public == 0 => Ok(candidates),
-        _ => {
-            let untold = addresses.as_ref().err().map(|reason| format!(": {}", reason.message));
-            let message = format!(
-                "no address of scoring is recorded, so it is not told which frontend leads to the router{}",
-                untold.unwrap_or_default()
-            );
-            Err(Reason::new(Code::Ambiguous, message))
-        }
+    let of_declared_kind = match declared {
+        _ if candidates.is_empty() => true,
+        Ok(RouterKind::InternalLoadBalancer) | Err(_) => public == 0,
+        Ok(RouterKind::PublicLoadBalancer) => public == candidates.len(),
+        Ok(RouterKind::NoLoadBalancer) => return Leading::default(),
+    };
+    if of_declared_kind {
+        return Leading { found: candidates, missing: None };
     }
+    let untold = addresses.as_ref().err().map(|reason| format!(": {}", reason.message));
+    let message = format!(
+        "no address of scoring is recorded, so it is not told which frontend leads to the router{}",
+        untold.unwrap_or_default()
+    );
+    Leading::unknown(Reason::new(Code::Ambiguous, message))
+}
+
+/// The frontends at the recorded addresses.
+fn serving_at(frontends: &Frontends, addresses: &[String]) -> Leading {
+    let mut leading = Leading::default();
+    for address in addresses {
+        leading.found.extend(frontends.at(address).cloned());
+        let missing = match frontends.serves(address) {
+            Ok(true) => continue,
+            Ok(false) => Reason::new(
+                Code::NotFound,
+                format!(
+                    "scoring is recorded at {address}, but no frontend of the cluster's load balancers has this address"
+                ),
+            ),
+            Err(reason) => reason,
+        };
+        leading.missing.get_or_insert(missing);
+    }
+    let name = |serving: &Serving| (serving.facts.load_balancer.clone(), serving.facts.name.clone());
+    leading.found.sort_by_key(name);
+    leading.found.dedup_by_key(|serving| name(serving));
+    leading
 }
 
 /// Whether scoring is private.
 fn private(
     declared: &Known<RouterKind>,
-    serving: &Known<Vec<Serving>>,
+    serving: &Leading,
     frontends: &Known<Frontends>,
     addresses: &Known<Vec<String>>,
 ) -> Known<bool> {
     let recorded = addresses.as_ref().is_ok_and(|addresses| !addresses.is_empty());
-    let public = serving.as_ref().ok().and_then(|all| all.iter().find(|serving| serving.facts.public));
-    // What serves the recorded address decides, whatever is declared.
-    if recorded && public.is_some() {
+    let public = serving.public().next().is_some();
+    // What serves a recorded address decides, whatever is declared and whatever else is recorded.
+    if recorded && public {
         return Ok(false);
     }
     let settled = |verdict: bool| match frontends {
@@ -293,16 +330,14 @@ fn private(
             }
             frontends.hidden.clone().map_or_else(|| settled(true), Err)
         }
-        Ok(RouterKind::InternalLoadBalancer) => match (serving.clone()?.as_slice(), public) {
-            ([], _) => Err(Reason::new(
-                Code::NotFound,
-                "an internal load balancer is declared, but no frontend of the cluster's load balancers leads to scoring",
-            )),
-            (_, None) => settled(true),
-            (_, Some(_)) => Ok(false),
-        },
-        Ok(RouterKind::PublicLoadBalancer) => match serving {
-            Ok(all) if all.is_empty() || public.is_some() => Ok(false),
+        Ok(RouterKind::InternalLoadBalancer) if serving.all()?.is_empty() => {
+            let message = "an internal load balancer is declared, but no frontend of the cluster's load balancers leads to scoring";
+            Err(Reason::new(Code::NotFound, message))
+        }
+        Ok(RouterKind::InternalLoadBalancer) if public => Ok(false),
+        Ok(RouterKind::InternalLoadBalancer) => settled(true),
+        Ok(RouterKind::PublicLoadBalancer) => match serving.all() {
+            Ok(all) if all.is_empty() || public => Ok(false),
             Ok(all) => {
                 let names: Vec<&str> = all.iter().map(|serving| serving.facts.name.as_str()).collect();
                 let message = format!(
@@ -311,9 +346,13 @@ fn private(
                 );
                 Err(Reason::new(Code::Contradiction, message))
             }
-            // A public address is recorded, and the frontends are known not to hold it as an internal one.
-            Err(reason) if reason.code == Code::NotFound && all_public(addresses) => Ok(false),
-            Err(reason) => Err(reason.clone()),
+            // Public addresses alone are recorded, and no frontend has one of them any more.
+            Err(reason)
+                if reason.code == Code::NotFound && serving.found.is_empty() && all_public(addresses) =>
+            {
+                Ok(false)
+            }
+            Err(reason) => Err(reason),
         },
         Err(reason) => Err(reason.clone()),
     }
@@ -326,7 +365,7 @@ fn all_public(addresses: &Known<Vec<String>>) -> bool {
 
 fn balancer_subnets(
     inventory: &Inventory,
-    serving: &Known<Vec<Serving>>,
+    serving: &Leading,
     declared: &Known<RouterKind>,
     declared_subnet: &Known<Option<String>>,
     vnets: &Known<Vec<ResourceId>>,
@@ -335,7 +374,7 @@ fn balancer_subnets(
     let mut subnets = Vec::new();
     let judged = Judged { inventory, vnets, service };
     let mut taken = BTreeSet::new();
-    for serving in serving.iter().flatten() {
+    for serving in &serving.found {
         if let Some(id) = &serving.facts.subnet {
             let address = match &serving.facts.address {
                 Fact::Known { value } => Ok(Some(value.clone())),
@@ -357,11 +396,8 @@ fn balancer_subnets(
             }
         }
     }
-    // Nothing found is no answer as long as it is not known what serves.
-    if subnets.is_empty() {
-        serving.as_ref().map_err(Clone::clone)?;
-    }
-    Ok(subnets)
+    // What was found is no answer as long as something else may serve.
+    serving.all().map(|_| subnets)
 }
 
 /// What a subnet of a load balancer is judged against.

@@ -86,6 +86,7 @@ impl AllUnknown for Router {
             addresses: Fact::all_unknown(reason),
             ports: Fact::all_unknown(reason),
             frontends: Fact::all_unknown(reason),
+            public_frontends: Vec::new(),
             private: Fact::all_unknown(reason),
             balancer_subnets: Fact::all_unknown(reason),
         }

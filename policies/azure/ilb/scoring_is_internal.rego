@@ -71,7 +71,7 @@ violations contains {
 	}
 }
 
-_public := [frontend | some frontend in input.router.frontends.value; frontend.public]
+_public := input.router.public_frontends
 
 _message := sprintf("scoring must be private, but %s", [concat(" and ", [_words(frontend) | some frontend in _public])]) if {
 	count(_public) > 0

@@ -10,8 +10,12 @@ _public := {
 	"declared": {"value": "public_load_balancer"},
 	"addresses": {"value": ["20.0.0.100"]},
 	"frontends": {"value": [testing.public_frontend]},
+	"public_frontends": [testing.public_frontend],
 	"private": {"value": false},
 }
+
+# A public frontend whose address could not be read.
+_unread := object.union(object.remove(testing.public_frontend, ["address"]), {"address": testing.unknown("denied")})
 
 _none := {
 	"declared": {"value": "no_load_balancer"},
@@ -51,6 +55,7 @@ cases := {
 		"keys": ["scoring"],
 		"document": _router({
 			"frontends": {"value": [testing.internal_frontend, testing.public_frontend]},
+			"public_frontends": [testing.public_frontend],
 			"private": {"value": false},
 		}),
 	},
@@ -60,10 +65,8 @@ cases := {
 		"keys": ["scoring"],
 		"document": _router({
 			"declared": testing.unknown("denied"),
-			"frontends": {"value": [object.union(
-				object.remove(testing.public_frontend, ["address"]),
-				{"address": testing.unknown("denied")},
-			)]},
+			"frontends": {"value": [_unread]},
+			"public_frontends": [_unread],
 			"private": {"value": false},
 		}),
 	},
@@ -86,6 +89,18 @@ cases := {
 			"declared": {"value": "public_load_balancer"},
 			"addresses": {"value": ["20.0.0.100"]},
 			"frontends": testing.unknown("not_found"),
+			"private": {"value": false},
+		}),
+	},
+	"public_beside_a_stale_record": {
+		"note": "one recorded address is served by nobody, the other by a public frontend",
+		"want": "fail",
+		"keys": ["scoring"],
+		"document": _router({
+			"declared": {"value": "public_load_balancer"},
+			"addresses": {"value": ["20.0.0.100", "20.0.0.99"]},
+			"frontends": testing.unknown("not_found"),
+			"public_frontends": [testing.public_frontend],
 			"private": {"value": false},
 		}),
 	},

@@ -82,10 +82,7 @@ violations contains {
 	listed := _listed(addresses)
 }
 
-_public := [frontend |
-	some frontend in input.router.frontends.value
-	frontend.public
-]
+_public := input.router.public_frontends
 
 _shown(fqdn) := sprintf(" (%s)", [fqdn]) if is_string(fqdn)
 

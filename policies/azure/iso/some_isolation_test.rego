@@ -4,7 +4,12 @@ import data.azure.iso.some_isolation as policy
 import data.mlfence.testing
 
 # Lists that only evidence reads.
-_empty := ["router.frontends.value", "router.frontends.value[].ports"]
+_empty := [
+	"router.frontends.value",
+	"router.frontends.value[].ports",
+	"router.public_frontends",
+	"router.public_frontends[].ports",
+]
 
 # The attachment with facts of its cluster and router replaced.
 _with(cluster, router) := testing.changed(testing.aks_compute, {"cluster": cluster, "router": router})
@@ -18,6 +23,7 @@ _public_cluster := {
 _public_router := {
 	"declared": {"value": "public_load_balancer"},
 	"frontends": {"value": [testing.internal_frontend, testing.public_frontend]},
+	"public_frontends": [testing.public_frontend],
 	"private": {"value": false},
 	"balancer_subnets": {"value": []},
 }
@@ -90,7 +96,7 @@ cases := {
 		"keys": ["isolation"],
 		"document": testing.changed(_neither, {
 			"cluster": {"fqdn": null, "id": testing.unknown("not_told")},
-			"router": {"frontends": {"value": []}},
+			"router": {"frontends": {"value": []}, "public_frontends": []},
 		}),
 	},
 	"neither_and_declaration_unread": {

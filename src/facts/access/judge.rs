@@ -158,7 +158,13 @@ impl<'q> Asked<'q> {
         };
         match granted {
             Truth::Yes => answer.decided_by = self.deciding(&all, &weight),
-            Truth::Maybe => self.explain_doubt(&mut answer, &all, gathered),
+            Truth::Maybe => {
+                self.explain_doubt(&mut answer, &all, gathered);
+                // Beside the doubts about what was read: what was not may decide as well.
+                let access = self.access;
+                let hidden = self.ancestry.hidden(access.rights(), access.coverage(), Kind::RoleAssignments);
+                answer.reasons.extend(hidden);
+            }
             Truth::No => self.settle_no(&mut answer, gathered),
         }
         if granted != Truth::No {

@@ -24,6 +24,8 @@ pub struct Router {
     /// no address is recorded, those with rules, if they are all internal or all public. Frontends for outbound
     /// traffic alone serve nothing.
     pub frontends: Fact<Vec<Frontend>>,
+    /// The public frontends because of which scoring is not private, whatever else is not known.
+    pub public_frontends: Vec<Frontend>,
     /// Whether scoring is private: an internal load balancer is declared and serves it, or there is none and nothing
     /// else is public. `false` if a public frontend serves it, or none does and a public one is declared.
     pub private: Fact<bool>,
