@@ -13,6 +13,9 @@
 //! PATH is dotted; `list[NAME]` is the element of that name, `list[0]` the first one. In strings, `${R}` stands for the id of
 //! a record of the healthy estate, `${SUBSCRIPTION}` for the id of one of its subscriptions, and `${unread}` for a subscription that
 //! the snapshot does not name. `moves` tells where a verdict is after the change; `gone` says that there is none any more.
+//!
+//! `declare` changes what the operator of these estates declares by default, key by key; `null` undeclares. Under its key
+//! `workspaces` it does so for single ones: `{"callers": null, "workspaces": {"${workspaces/mlw-churn}": {"scoring": "any"}}}`.
 
 mod support;
 
@@ -21,9 +24,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use armsim::Estate;
-use mlfence::audit::{PolicyArguments, Setup, judge_snapshot};
-use mlfence::expectations::Openness;
+use mlfence::audit::{Setup, judge_snapshot};
+use mlfence::expectations::Expectations;
 use mlfence::findings::{PolicyResult, Report};
+use mlfence::inventory::ResourceId;
 use mlfence::severity::Severity;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -59,7 +63,7 @@ struct Mutation {
     name: String,
     /// The sentence of the catalogue that the set is taken from.
     because: String,
-    /// What the operator declares; a private control plane where nothing is said.
+    /// What the operator declares otherwise than armsim's `company::declarations`.
     #[serde(default)]
     declare: Declaration,
     change: Vec<Change>,
@@ -73,10 +77,12 @@ struct Mutation {
     severities: BTreeMap<String, Severity>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, PartialEq, Deserialize)]
 struct Declaration {
-    control_plane: Option<Openness>,
+    #[serde(default)]
+    workspaces: BTreeMap<String, Map<String, Value>>,
+    #[serde(flatten)]
+    default: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +165,13 @@ fn fixtures() -> BTreeMap<String, Fixture> {
                         place[scope..].make_ascii_lowercase();
                     }
                     (place, verdict)
+                })
+                .collect();
+            let workspaces = std::mem::take(&mut mutation.declare.workspaces).into_iter();
+            mutation.declare.workspaces = workspaces
+                .map(|(mut workspace, own)| {
+                    names.expand(&mut workspace);
+                    (workspace, own)
                 })
                 .collect();
         }
@@ -356,10 +369,27 @@ fn item(items: &[Value], selector: &str) -> Option<usize> {
 
 /// The shipped policies under a mutation's declarations.
 fn declared(declaration: &Declaration) -> Option<Setup> {
-    let control_plane = declaration.control_plane?;
-    let mut setup = Setup::load(None, &PolicyArguments::default()).expect("the shipped policies load");
-    setup.config.expectations.default.control_plane = Some(control_plane);
+    if *declaration == Declaration::default() {
+        return None;
+    }
+    let mut setup = setup().clone();
+    let expectations = &mut setup.config.expectations;
+    redeclare(&mut expectations.default, &declaration.default);
+    for (workspace, keys) in &declaration.workspaces {
+        let id = ResourceId::parse(workspace).expect("the id of a workspace");
+        redeclare(expectations.workspaces.entry(id).or_default(), keys);
+    }
     Some(setup)
+}
+
+/// Lays keys over declarations; each must change something.
+fn redeclare(expectations: &mut Expectations, keys: &Map<String, Value>) {
+    let mut declared = serde_json::to_value(&*expectations).expect("declarations are JSON");
+    for (key, value) in keys {
+        assert_ne!(&declared[key], value, "'{key}' is declared so already");
+        declared[key] = value.clone();
+    }
+    *expectations = serde_json::from_value(declared).unwrap_or_else(|error| panic!("{keys:?}: {error}"));
 }
 
 fn judge(estate: &Estate, declaration: &Declaration) -> Report {
@@ -455,7 +485,7 @@ fn each_change_changes_the_estate() {
         for Mutation { name, declare, change, .. } in &fixture.mutations {
             match mutated(&estate, change) {
                 Err(problem) => problems.push(format!("{file} {name}: {problem}")),
-                Ok(mutated) if mutated == estate && declare.control_plane.is_none() => {
+                Ok(mutated) if mutated == estate && *declare == Declaration::default() => {
                     problems.push(format!("{file} {name}: changes nothing"));
                 }
                 Ok(_) => {}
