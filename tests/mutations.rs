@@ -7,7 +7,7 @@
 //! * `{"record": R, "set": {PATH: value}, "append": {PATH: value}, "remove": [PATH]}` changes one record;
 //! * `{"rewrite": [FROM, TO]}` replaces text in the strings of every record, or of one with `"record": R`;
 //! * `{"copy": R, "as": ID, "set": …}` adds a record under another id, `{"add": {…}}` a new one, `{"delete": R}` takes one out;
-//! * `{"gap": {…}}` adds a gap.
+//! * `{"gap": {…}}` adds a gap, `{"answer": {…}}` what Azure said of a principal's assignments at a subnet, groups resolved.
 //!
 //! R is the end of an ARM id (`workspaces/mlw-churn`) and must meet exactly one record, and each step must change something. A
 //! PATH is dotted; `list[NAME]` is the element of that name, `list[0]` the first one. In strings, `${R}` stands for the id of
@@ -94,6 +94,7 @@ enum Change {
     Add(Add),
     Delete(Delete),
     Gap(AddGap),
+    Answer(AddAnswer),
 }
 
 #[derive(Deserialize)]
@@ -141,6 +142,12 @@ struct Delete {
 #[serde(deny_unknown_fields)]
 struct AddGap {
     gap: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddAnswer {
+    answer: Value,
 }
 
 /// Every fixture by the name of its file.
@@ -289,6 +296,7 @@ fn apply(estate: &mut Estate, change: &Change) -> Result<(), String> {
             estate.records.remove(at);
         }
         Change::Gap(AddGap { gap }) => estate.gaps.push(gap.clone()),
+        Change::Answer(AddAnswer { answer }) => estate.answers.push(answer.clone()),
     }
     Ok(())
 }
