@@ -442,6 +442,7 @@ fn an_answer_is_written_as_documented() {
         },
         "reasons": [],
         "reservations": [],
+        "unsettled": [],
     });
     assert_eq!(serde_json::to_value(&answer).expect("json"), expected);
     let witness = answer.witness.allowed.expect("one");

@@ -35,7 +35,7 @@ default_gaps(flows) := {reason |
 
 # How the registry is certainly reached.
 way(registry, flows) := "address" if {
-	_by_address(registry)
+	_by_address(registry, flows)
 } else := "endpoint" if {
 	_by_endpoint(registry, flows)
 }
@@ -47,9 +47,16 @@ lost(registry, flows) if {
 }
 
 # Only where one place serves is its address the right one.
-_by_address(registry) if {
+_by_address(registry, flows) if {
 	registry.by_address.verdict.value == "allow"
 	_in_one_place(registry)
+	not _perhaps_led_astray(registry, flows)
+}
+
+# Where an endpoint lies in reach, the registry's name may lead there, whatever its public address would allow.
+_perhaps_led_astray(registry, flows) if {
+	not registry.endpoint_in_reach.value == false
+	not flows.vnet_https_outbound.verdict.value == "allow"
 }
 
 _in_one_place(registry) if registry.geo_replicated.value == false
@@ -114,11 +121,12 @@ _endpoint_unread(registry, flows) := {reason |
 
 _endpoint_perhaps(registry, flows) := {reason |
 	registry.endpoint_in_reach.value
-	flows.vnet_https_outbound.verdict.value == "partial"
+	answers.stops(flows.vnet_https_outbound)
 	name := registry.name
+	amount := answers.amount(flows.vnet_https_outbound)
 	reason := {
 		"code": "unproven",
-		"message": sprintf("a private endpoint of the registry %s is in reach, but a part of the VNet is stopped, and whether the endpoint lies in that part is not known", [name]),
+		"message": sprintf("a private endpoint of the registry %s is in reach, but %s packets to the VNet and its peers are stopped; whether they are those to the endpoint, and whether the registry's name leads there, is not known", [name, amount]),
 	}
 }
 

@@ -81,7 +81,7 @@ fn flow(arguments: &FlowArguments) -> Result<Answer, Failure> {
     if verdict == "unknown" && answer.reasons.is_empty() {
         line(&mut text, &format!("the security groups say {}, but", answer.verdict));
     }
-    for reason in answer.reasons.iter().chain(&answer.reservations) {
+    for reason in answer.open() {
         line(&mut text, &format!("  {reason}"));
     }
     for decider in &answer.decided_by {

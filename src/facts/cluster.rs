@@ -108,7 +108,7 @@ pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Kno
     }
 }
 
-fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
+pub(super) fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
     let mut own = BTreeSet::new();
     for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
         own.insert(pool.node_subnet.clone()?.is_some());
@@ -143,11 +143,14 @@ pub(super) fn subnet(inventory: &Inventory, id: &ResourceId) -> Known<Subnet> {
         name: id.name().to_owned(),
         vnet: vnet_ref(&vnet),
         delegations: inventory.subnet(id).and_then(delegations).into(),
-        settled: inventory
-            .subnet(id)
-            .and_then(|node| unsettled(&node.state, id).map_or_else(|| settled(inventory, &vnet), Err))
-            .into(),
+        settled: settled_subnet(inventory, id).into(),
     })
+}
+
+/// Whether neither a subnet nor its VNet is being changed.
+pub(super) fn settled_subnet(inventory: &Inventory, id: &ResourceId) -> Known<bool> {
+    let node = inventory.subnet(id)?;
+    unsettled(&node.state, id).map_or_else(|| settled(inventory, &vnet_of(id)?), Err)
 }
 
 fn delegations(subnet: &SubnetNode) -> Known<Vec<Delegation>> {

@@ -6,7 +6,8 @@ use crate::inventory::graph::vnet_of;
 use crate::inventory::kubernetes::Cluster;
 use crate::inventory::network::prefix;
 use crate::inventory::routes::{Route as RouteNode, RouteTable};
-use crate::inventory::{Inventory, Known, Reason, ResourceId};
+use crate::inventory::state::unsettled;
+use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::declared::Declared;
@@ -58,16 +59,42 @@ fn of_subnet(
         Err(reason) => Err(reason.clone()),
     };
     let places = engines.node_places(cluster, id);
+    let gateway = node.and_then(|node| node.nat_gateway.clone());
+    let settled = || {
+        cluster::settled_subnet(inventory, id)?;
+        if let Ok(Some(table)) = table
+            && let Some(reason) = unsettled(&table.state, &table.id)
+        {
+            return Err(reason);
+        }
+        if let Ok(Some(gateway)) = gateway.clone()
+            && let Ok(gateway) = inventory.nat_gateway(&gateway)
+            && let Some(reason) = unsettled(&gateway.state, &gateway.id)
+        {
+            return Err(reason);
+        }
+        Ok(true)
+    };
     SubnetEgress {
         id: id.clone(),
         name: id.name().to_owned(),
-        nat_gateway: node.and_then(|node| node.nat_gateway.clone()).into(),
+        settled: settled().into(),
+        nat_gateway: gateway.clone().and_then(|id| usable_gateway(inventory, id)).into(),
         route_table: table_id.into(),
         default_route: routes.clone().and_then(default_route).into(),
         diversions: diversions(&routes),
         learns_routes: learns_routes(inventory, id, &table).into(),
         https: engines.named("internet_https_outbound", &Parameters::new(), &places, declared),
     }
+}
+
+/// A subnet's NAT gateway; one that was not read, or has no address to send from, is no proof of a way out.
+fn usable_gateway(inventory: &Inventory, id: Option<ResourceId>) -> Known<Option<ResourceId>> {
+    let Some(id) = id else { return Ok(None) };
+    if inventory.nat_gateway(&id)?.has_address.clone()? {
+        return Ok(Some(id));
+    }
+    Err(Reason::new(Code::Unproven, format!("{id} has no public address to send from")))
 }
 
 fn route(node: &RouteNode) -> Known<Route> {

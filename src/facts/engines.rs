@@ -41,7 +41,15 @@ impl<'a> Engines<'a> {
 
     /// The places of a cluster's nodes in a subnet.
     pub(super) fn node_places(&self, cluster: &Cluster, subnet: &ResourceId) -> Known<Vec<Place>> {
-        self.exposure.node_places(&cluster.node_resource_group.clone()?, subnet)
+        let mut pools = Vec::new();
+        for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
+            // Machines of other pools are told apart by nothing, and are looked for by their subnet alone.
+            let here = pool.node_subnet.clone()?.is_none_or(|own| own == *subnet);
+            if here && pool.node_subnet.clone()?.is_some() && pool.scale_set.clone()? {
+                pools.push(pool.name.clone()?);
+            }
+        }
+        self.exposure.node_places(&cluster.node_resource_group.clone()?, subnet, &pools)
     }
 
     /// The shipped question of this name.
@@ -104,8 +112,10 @@ impl<'a> Engines<'a> {
             Err(reason) => return FlowAnswer::all_unknown(reason),
         };
         let ask = |place: &Place| self.exposure.ask(place, flow, declared.security_admin_rules());
-        match Answer::together(places.iter().map(ask)) {
-            Some(answer) => self.told(&answer, declared),
+        let answers: Vec<Answer> = places.iter().map(ask).collect();
+        let stopped = answers.iter().any(|answer| answer.proven() == Ok(Verdict::Deny));
+        match Answer::together(answers) {
+            Some(answer) => FlowAnswer { stopped_at_some_place: stopped, ..self.told(&answer, declared) },
             None => FlowAnswer::all_unknown(&Reason::new(
                 crate::inventory::Code::NotFound,
                 "there is no place to ask at",
@@ -138,14 +148,10 @@ impl<'a> Engines<'a> {
         let verdict = answer.proven();
         let reasons = match &verdict {
             Ok(_) => Vec::new(),
-            Err(_) => answer
-                .reasons
-                .iter()
-                .chain(&answer.reservations)
-                .map(|reason| declared.rehomed(reason.clone()))
-                .collect(),
+            Err(_) => answer.open().map(|reason| declared.rehomed(reason.clone())).collect(),
         };
         FlowAnswer {
+            stopped_at_some_place: false,
             stopped_by: stopping.collect(),
             verdict: verdict.map_err(|reason| declared.rehomed(reason)).into(),
             reasons,

@@ -63,6 +63,7 @@ struct Path<'a> {
     /// Why security admin rules of unknown content decide first.
     unread_admin: Option<Reason>,
     reservations: Vec<Reason>,
+    unsettled: Vec<Reason>,
 }
 
 impl<'a> Exposure<'a> {
@@ -142,6 +143,7 @@ impl<'a> Exposure<'a> {
         }
         let mut answer = conclude(outcome, &labels, nothing);
         answer.reservations.clone_from(&path.reservations);
+        answer.unsettled.clone_from(&path.unsettled);
         answer
     }
 
@@ -152,7 +154,7 @@ impl<'a> Exposure<'a> {
         admin_rules: Option<NoSecurityAdminRules>,
     ) -> Path<'a> {
         let mut attached = Vec::new();
-        let mut reservations = Vec::new();
+        let mut changing = place.unsettled.clone();
         let groups = [
             (Attachment::Subnet, &place.subnet_group),
             (Attachment::NetworkInterface, &place.interface_group),
@@ -164,14 +166,15 @@ impl<'a> Exposure<'a> {
                 Err(reason) => Err(reason.clone()),
             };
             if let Ok(group) = group {
-                reservations.extend(unsettled(&group.state, &group.id));
+                changing.extend(unsettled(&group.state, &group.id));
             }
             attached.push((attachment, group));
         }
         if direction == Direction::Outbound {
             attached.reverse();
         }
-        let mut path = Path { attached, admin: None, unread_admin: None, reservations };
+        let mut path =
+            Path { attached, admin: None, unread_admin: None, reservations: Vec::new(), unsettled: changing };
         if admin_rules.is_none() {
             self.add_admin_rules(place, &mut path);
         }
@@ -373,6 +376,7 @@ fn conclude(outcome: Outcome, labels: &[Vec<Decider>], nothing: Option<&str>) ->
         },
         reasons,
         reservations: Vec::new(),
+        unsettled: Vec::new(),
     }
 }
 

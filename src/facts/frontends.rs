@@ -23,6 +23,8 @@ pub(super) struct Serving {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontends {
     pub(super) serving: Vec<Serving>,
+    /// The names of public frontends that lead to single nodes by address translation.
+    pub(super) translated: Vec<String>,
     /// Why there may be more, or others.
     pub(super) hidden: Option<Reason>,
     /// Why what was read may not be in effect.
@@ -54,6 +56,7 @@ impl Frontends {
 
     fn add(&mut self, inventory: &Inventory, balancer: &LoadBalancer) -> Known<()> {
         let rules = balancer.rules.as_ref().map_err(Clone::clone)?;
+        let translated = balancer.translated.as_ref().map_err(Clone::clone)?;
         for frontend in balancer.frontends.as_ref().map_err(Clone::clone)? {
             let id = frontend.id.clone()?;
             let (mut ports, mut floating) = (Vec::new(), Vec::new());
@@ -62,6 +65,9 @@ impl Frontends {
                     ports.push((rule.port.clone()?, rule.backend_port.clone()?));
                     floating.push(rule.floating_ip.clone());
                 }
+            }
+            if translated.contains(&id) && frontend.subnet.clone()?.is_none() {
+                self.translated.push(id.name().to_owned());
             }
             if ports.is_empty() {
                 continue;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::kubernetes::Cluster;
+use crate::inventory::state::unsettled;
 use crate::inventory::{Code, Known, Reason, ResourceId};
 
 use super::cluster;
@@ -52,9 +53,8 @@ pub(super) fn places_of_subnet(
 /// The places of a cluster's nodes, in the customer's VNet or in the one that AKS made.
 pub(super) fn places_of_nodes(engines: &Engines<'_>, cluster: &Cluster) -> Known<Vec<Place>> {
     let mut places = Vec::new();
-    let own = cluster::node_subnet_ids(cluster)?;
-    if !own.is_empty() {
-        for subnet in &own {
+    if cluster::own_vnet(cluster)? {
+        for subnet in &cluster::node_subnet_ids(cluster)? {
             places.extend(engines.node_places(cluster, subnet)?);
         }
         return Ok(places);
@@ -135,14 +135,30 @@ pub(super) fn registries(
         let near = |other: &ResourceId| {
             if *other == vnet { Ok(true) } else { peered(engines.inventory, &vnet, other) }
         };
+        // A pass would rest on them: a registry that is being changed, a workspace that may come to use another.
+        let changing = || {
+            let of_users = users.iter().filter_map(|id| engines.inventory.workspace(id).ok());
+            node.clone()
+                .ok()
+                .and_then(|node| unsettled(&node.state, &node.id))
+                .or_else(|| of_users.into_iter().find_map(|user| unsettled(&user.state, &user.id)))
+        };
+        let mut by_address = engines.named("registry_outbound", &parameters, places, declared);
+        let mut endpoint = node.clone().and_then(|node| in_vnet(engines.inventory, of_registry(node), near));
+        if let Some(reason) = changing() {
+            if by_address.verdict.value() == Some(&Verdict::Allow) {
+                by_address = FlowAnswer::all_unknown(&reason);
+            }
+            if endpoint == Ok(true) {
+                endpoint = Err(reason);
+            }
+        }
         RegistryReach {
             name: id.name().to_owned(),
+            geo_replicated: node.and_then(|node| node.geo_replicated.clone()).into(),
             workspaces: users,
-            geo_replicated: node.clone().and_then(|node| node.geo_replicated.clone()).into(),
-            by_address: engines.named("registry_outbound", &parameters, places, declared),
-            endpoint_in_reach: node
-                .and_then(|node| in_vnet(engines.inventory, of_registry(node), near))
-                .into(),
+            by_address,
+            endpoint_in_reach: endpoint.into(),
             region: region.into(),
             registry: id,
         }
@@ -215,9 +231,6 @@ impl Asked<'_> {
         if let Some(closed) = self.closed(serving) {
             return Some(closed);
         }
-        if by_frontend.verdict.value() == Some(&Verdict::Allow) {
-            return None;
-        }
         let floating: Vec<_> = serving.iter().map(|serving| &serving.facts.floating_ip).collect();
         if let Some(reason) = floating.iter().find_map(|fact| fact.reason()) {
             return Some(FlowAnswer::all_unknown(reason));
@@ -232,7 +245,19 @@ impl Asked<'_> {
             .filter(|(port, _)| flow.ports.iter().any(|range| (range.first..=range.last).contains(port)));
         flow.ports = served.map(|(_, backend)| PortRange { first: *backend, last: *backend }).collect();
         flow.local = None;
-        (!flow.ports.is_empty()).then(|| self.engines.flow(&flow, self.places, self.declared))
+        if flow.ports.is_empty() {
+            return None;
+        }
+        let by_node = self.engines.flow(&flow, self.places, self.declared);
+        match (by_frontend.verdict.value(), by_node.verdict.value()) {
+            // The articles ask for a rule for the frontend's address; the groups' documentation says that they see the
+            // node's. What both let in is let in.
+            (Some(Verdict::Allow), Some(Verdict::Deny | Verdict::Partial)) => {
+                let message = "a rule lets callers in to the frontend's address, but it does not float, and to the nodes' own addresses they are stopped: the documents do not agree which one counts";
+                Some(FlowAnswer::all_unknown(&Reason::new(Code::Undecidable, message)))
+            }
+            _ => Some(by_node),
+        }
     }
 
     /// A standard load balancer lets nobody in where no group is on the way; from inside the network to an internal
@@ -257,6 +282,7 @@ impl Asked<'_> {
                 decided_by: vec!["no-nsg".to_owned()],
                 security_groups: Vec::new(),
                 stopped_by: Vec::new(),
+                stopped_at_some_place: true,
                 by_any_to_any: false,
                 arrives: None,
                 stopped: None,

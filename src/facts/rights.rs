@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::inventory::graph::vnet_of;
 use crate::inventory::kubernetes::Cluster;
 use crate::inventory::machine_learning::Compute;
+use crate::inventory::state::State;
 use crate::inventory::{Code, Inventory, Kind, Known, ObjectId, Reason, ResourceId};
 
 use super::access::{NETWORK_CONTRIBUTOR, Question, SUBNET_JOIN, Wanted};
@@ -21,6 +22,9 @@ const SUBNET_READ: &str = "Microsoft.Network/virtualNetworks/subnets/read";
 
 /// What the edition of 2026 of "Configure Azure CNI networking" asks of custom roles besides.
 const WRITE_ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments/write";
+
+/// What Network Contributor gives on networks.
+const EVERY_NETWORK_ACTION: &str = "Microsoft.Network/*";
 
 /// What deploying into a VNet needs at the VNet itself.
 const VNET_JOIN: &str = "Microsoft.Network/virtualNetworks/join/action";
@@ -78,13 +82,27 @@ pub(super) fn of_cluster(engines: &Engines<'_>, cluster: &Cluster) -> ClusterAcc
                     principal: principal.clone(),
                     id: id.clone(),
                     name: id.name().to_owned(),
-                    network_contributor: ask(principal, Wanted::role(NETWORK_CONTRIBUTOR), id),
+                    network_contributor: network_contributor(&|wanted| ask(principal, wanted, id)),
                 });
             }
         }
         Ok(rights)
     };
     ClusterAccess { subnets: of_subnets().into(), groups: of_groups().into(), principals: ids.clone().into() }
+}
+
+/// The role, or whatever else gives all of `Microsoft.Network/*`, which is what AKS takes of it.
+fn network_contributor(ask: &dyn Fn(Option<Wanted>) -> Right) -> Right {
+    let role = ask(Wanted::role(NETWORK_CONTRIBUTOR));
+    if role.held.value() == Some(&true) {
+        return role;
+    }
+    let actions = ask(Wanted::action(EVERY_NETWORK_ACTION));
+    match (actions.held.value(), role.held.value()) {
+        (Some(true), _) => actions,
+        (None, Some(false)) => Right { misses: role.misses, ..actions },
+        _ => role,
+    }
 }
 
 /// The subnets of a cluster's nodes and pods. The API server's own is delegated, and AKS asks other rights there.
@@ -115,8 +133,11 @@ fn networks(
     let mut subnets = BTreeSet::new();
     for compute in computes.iter().filter(|compute| compute.workspace == *workspace) {
         let cluster = compute.target.clone().and_then(|id| {
-            // A cluster that is proven gone lives nowhere.
-            if inventory.has_cluster(&id) == Ok(false) { Ok(None) } else { inventory.cluster(&id).map(Some) }
+            // A cluster that is proven gone, or on its way out, needs no network.
+            if inventory.has_cluster(&id) == Ok(false) {
+                return Ok(None);
+            }
+            inventory.cluster(&id).map(|cluster| (cluster.state != Ok(State::Deleting)).then_some(cluster))
         });
         let found = cluster.and_then(|cluster| cluster.map_or(Ok(BTreeSet::new()), pool_subnets));
         match found {

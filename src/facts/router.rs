@@ -65,7 +65,8 @@ pub(super) fn facts(
         Ok(frontends) => serving(frontends, &addresses, &declared),
         Err(reason) => Leading::unknown(reason.clone()),
     };
-    let private = private(&declared, &serving, &frontends, &addresses);
+    let private = private(&declared, &serving, &frontends, &addresses)
+        .and_then(|private| if private { behind_nodes(inventory, compute, cluster) } else { Ok(false) });
     let declared_subnet = match &compute.kind {
         Ok(ComputeKind::Aks) => compute.router.subnet.clone(),
         // An annotation of the service, which Azure does not show.
@@ -85,16 +86,19 @@ pub(super) fn facts(
         declared_subnet: declared_subnet.into(),
         addresses: addresses.into(),
         ports: records.ports(inventory, compute, cluster).into(),
-        frontends: serving
-            .all()
-            .map(|all| all.iter().map(|serving| serving.facts.clone()).collect())
-            .into(),
+        frontends: serving.all().map(|all| all.iter().map(|serving| serving.facts.clone()).collect()).into(),
         public_frontends: match private {
             Ok(false) => serving.public().map(|serving| serving.facts.clone()).collect(),
             _ => Vec::new(),
         },
         private: private.into(),
         balancer_subnets: subnets.into(),
+        settled: match &frontends {
+            Ok(Frontends { unsettled: None, .. }) => Fact::of(true),
+            Ok(Frontends { unsettled: Some(reason), .. }) | Err(reason) => {
+                Fact::Unknown { unknown: reason.clone() }
+            }
+        },
     };
     Found { facts, serving }
 }
@@ -167,6 +171,7 @@ pub(super) fn by_name(host: &str) -> Reason {
 /// A deployment on a compute.
 pub(super) struct Deployment<'a> {
     pub(super) id: &'a ResourceId,
+    pub(super) state: &'a Known<State>,
     pub(super) scoring: &'a Known<Option<ScoringUri>>,
 }
 
@@ -183,8 +188,12 @@ pub(super) fn deployments<'a>(inventory: &'a Inventory, compute: &Compute) -> Ve
             && endpoint.compute.as_ref().is_ok_and(|told| told.as_ref() == Some(&compute.id))
     });
     services
-        .map(|service| Deployment { id: &service.id, scoring: &service.scoring })
-        .chain(endpoints.map(|endpoint| Deployment { id: &endpoint.id, scoring: &endpoint.scoring }))
+        .map(|service| Deployment { id: &service.id, state: &service.state, scoring: &service.scoring })
+        .chain(endpoints.map(|endpoint| Deployment {
+            id: &endpoint.id,
+            state: &endpoint.state,
+            scoring: &endpoint.scoring,
+        }))
         .collect()
 }
 
@@ -253,7 +262,12 @@ fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Kno
     if let Ok(addresses) = addresses
         && !addresses.is_empty()
     {
-        return serving_at(frontends, addresses);
+        let mut leading = serving_at(frontends, addresses);
+        // A router without a load balancer is reached at addresses of nodes, or of the cluster's inside.
+        if *declared == Ok(RouterKind::NoLoadBalancer) && frontends.hidden.is_none() {
+            leading.missing = None;
+        }
+        return leading;
     }
     if let Some(reason) = &frontends.hidden {
         return Leading::unknown(reason.clone());
@@ -328,6 +342,12 @@ fn private(
                 );
                 return Err(Reason::new(Code::Undecidable, message));
             }
+            if let Some(open) = frontends.translated.first() {
+                let message = format!(
+                    "the router has no load balancer of its own, but the public frontend {open} leads to nodes, perhaps to it"
+                );
+                return Err(Reason::new(Code::Undecidable, message));
+            }
             frontends.hidden.clone().map_or_else(|| settled(true), Err)
         }
         Ok(RouterKind::InternalLoadBalancer) if serving.all()?.is_empty() => {
@@ -356,6 +376,24 @@ fn private(
         },
         Err(reason) => Err(reason.clone()),
     }
+}
+
+/// Whether a router without a load balancer is kept from outsiders by the nodes it is reached at: a node port on nodes
+/// with public addresses may be reached from anywhere.
+fn behind_nodes(inventory: &Inventory, compute: &Compute, cluster: &Known<&Cluster>) -> Known<bool> {
+    if compute.kind == Ok(ComputeKind::Aks) {
+        return Ok(true);
+    }
+    if extension(inventory, cluster)?.router.as_deref() != Ok("nodeport") {
+        return Ok(true);
+    }
+    for pool in cluster.clone()?.pools.as_ref().map_err(Clone::clone)? {
+        if pool.public_nodes.clone()? {
+            let message = "the router is reached at a port of the nodes, and nodes have public addresses";
+            return Err(Reason::new(Code::Undecidable, message));
+        }
+    }
+    Ok(true)
 }
 
 fn all_public(addresses: &Known<Vec<String>>) -> bool {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::inventory::kubernetes::Cluster;
-use crate::inventory::machine_learning::{Compute, is_private_address};
+use crate::inventory::machine_learning::{Compute, ComputeKind, is_private_address};
+use crate::inventory::state::unsettled;
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
@@ -55,14 +56,24 @@ impl<'a> Balanced<'a> {
                     )),
                     Err(reason) => Err(reason.clone()),
                 };
-                records.push(self.record(cluster, compute, deployment.id, address));
+                let state = unsettled(deployment.state, deployment.id);
+                records.push(self.record(cluster, compute, deployment.id, address, state));
             }
         }
         // What a compute records of its front end belongs to its deployments, and is none itself.
         if !records.is_empty() {
             for compute in computes {
                 let addresses = compute.router.addresses.iter().flatten();
-                records.extend(addresses.map(|host| self.record(cluster, compute, &compute.id, read(host))));
+                let state = || unsettled(&compute.state, &compute.id);
+                records.extend(
+                    addresses.map(|host| self.record(cluster, compute, &compute.id, read(host), state())),
+                );
+                // What is not told at all is told by the deployments; what is told badly may say something else.
+                if let (Ok(ComputeKind::Aks), Err(reason)) = (&compute.kind, &compute.router.addresses)
+                    && reason.code != Code::NotTold
+                {
+                    hidden.get_or_insert(reason.clone());
+                }
             }
         }
         records.sort_by(|a, b| a.id.cmp(&b.id));
@@ -90,6 +101,7 @@ impl<'a> Balanced<'a> {
         compute: &Compute,
         id: &ResourceId,
         address: Known<String>,
+        changing: Option<Reason>,
     ) -> ScoringRecord {
         let own = self.clusters.binary_search_by(|(other, _)| other.id.cmp(&cluster.id)).ok();
         let served_here =
@@ -97,6 +109,12 @@ impl<'a> Balanced<'a> {
                 Some((_, frontends)) => frontends.serves(&address),
                 None => Err(Reason::new(Code::NotFound, format!("{} was not read", cluster.id))),
             });
+        // What is being changed, or failed to be, on either side proves no service.
+        let changing = changing.or_else(|| self.clusters.get(own?)?.1.unsettled.clone());
+        let served_here = match (served_here, changing) {
+            (Ok(true), Some(reason)) => Err(reason),
+            (served_here, _) => served_here,
+        };
         let (mut served_by, mut repeated_by) = (Vec::new(), Vec::new());
         let ip = address.as_ref().ok().and_then(|text| text.parse::<IpAddr>().ok());
         let private = ip.is_some_and(is_private_address);

@@ -139,8 +139,15 @@ fn aks_compute(
         Ok(cluster) => service = cluster::service_ranges(cluster, shared),
         Err(reason) => service.hide(reason.clone()),
     }
+    // A cluster on its way out is no witness.
+    let live = node.clone().and_then(|cluster| match &cluster.state {
+        Ok(State::Deleting) => {
+            Err(Reason::new(Code::Transitional, format!("{} is being deleted", cluster.id)))
+        }
+        _ => Ok(cluster),
+    });
     let router::Found { facts: router, serving } =
-        router::facts(inventory, compute, &node, &expectations, &workspace_facts.private_endpoint, &service);
+        router::facts(inventory, compute, &live, &expectations, &workspace_facts.private_endpoint, &service);
     let callers = match &expectations.callers {
         Some(callers) => Ok(callers.iter().map(ToString::to_string).collect()),
         None => Err(undeclared(
@@ -150,7 +157,7 @@ fn aks_compute(
         )),
     };
     let declared = Declared::of(declarations, [compute.workspace.clone()]);
-    let flows = reach::of_compute(engines, &node, &compute.workspace, &router, &serving, callers, &declared);
+    let flows = reach::of_compute(engines, &live, &compute.workspace, &router, &serving, callers, &declared);
     Document {
         subject: subject(SubjectKind::AksCompute, &compute.id, Some(compute.workspace.clone()), &touched),
         workspace: Some(workspace_facts),

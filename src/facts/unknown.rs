@@ -88,6 +88,7 @@ impl AllUnknown for Router {
             frontends: Fact::all_unknown(reason),
             public_frontends: Vec::new(),
             private: Fact::all_unknown(reason),
+            settled: Fact::all_unknown(reason),
             balancer_subnets: Fact::all_unknown(reason),
         }
     }
@@ -124,6 +125,7 @@ impl AllUnknown for FlowAnswer {
             decided_by: Vec::new(),
             security_groups: Vec::new(),
             stopped_by: Vec::new(),
+            stopped_at_some_place: false,
             by_any_to_any: false,
             arrives: None,
             stopped: None,

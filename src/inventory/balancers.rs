@@ -17,6 +17,19 @@ pub struct LoadBalancer {
     pub frontends: Known<Vec<Frontend>>,
     /// Its rules. A frontend without one serves nothing; AKS keeps such a one for outbound traffic.
     pub rules: Known<Vec<BalancingRule>>,
+    /// The frontends that lead to single machines by address translation.
+    pub translated: Known<Vec<ResourceId>>,
+}
+
+/// A NAT gateway.
+#[derive(Clone, Debug)]
+pub struct NatGateway {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its provisioning state.
+    pub state: Known<State>,
+    /// Whether it has a public address to send from.
+    pub has_address: Known<bool>,
 }
 
 /// A frontend.
@@ -79,7 +92,18 @@ impl LoadBalancer {
             backend_port: port(&field::BALANCING_BACKEND_PORT, part),
             floating_ip: field::BALANCING_FLOATING.told_flag(part),
         };
+        let translated = || {
+            let mut frontends = Vec::new();
+            for part in field::BALANCER_NAT_RULES.list(part)? {
+                frontends.push(field::NAT_RULE_FRONTEND.told_id(part)?);
+            }
+            for part in field::BALANCER_NAT_POOLS.list(part)? {
+                frontends.push(field::NAT_POOL_FRONTEND.told_id(part)?);
+            }
+            Ok(frontends)
+        };
         Self {
+            translated: translated(),
             id: record.id().clone(),
             state: State::read(&field::BALANCER_STATE, part),
             sku: field::BALANCER_SKU.told_text(part).map(str::to_ascii_lowercase),
@@ -87,6 +111,19 @@ impl LoadBalancer {
                 .list(part)
                 .map(|list| list.into_iter().map(frontend).collect()),
             rules: field::BALANCING_RULES.list(part).map(|list| list.into_iter().map(rule).collect()),
+        }
+    }
+}
+
+impl NatGateway {
+    pub(super) fn read(record: &Record) -> Self {
+        let part = Part::of(record);
+        let has = |field: &field::Field| field.list(part).map(|list| !list.is_empty());
+        Self {
+            id: record.id().clone(),
+            state: State::read(&field::NAT_STATE, part),
+            has_address: has(&field::NAT_ADDRESSES)
+                .and_then(|addresses| Ok(addresses || has(&field::NAT_PREFIXES)?)),
         }
     }
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::authorization::Authorization;
-use super::balancers::{LoadBalancer, PublicAddress};
+use super::balancers::{LoadBalancer, NatGateway, PublicAddress};
 use super::containers::{ContainerGroup, Registry};
 use super::extensions::Extension;
 use super::kubernetes::Cluster;
@@ -57,6 +57,8 @@ pub struct Inventory {
     pub service_tags: BTreeMap<ResourceId, ServiceTags>,
     /// Load balancers.
     pub load_balancers: BTreeMap<ResourceId, LoadBalancer>,
+    /// NAT gateways.
+    pub nat_gateways: BTreeMap<ResourceId, NatGateway>,
     /// Public addresses.
     pub public_addresses: BTreeMap<ResourceId, PublicAddress>,
     /// Online endpoints.
@@ -125,6 +127,7 @@ impl Inventory {
             Kind::ScaleSets => drop(self.scale_sets.insert(id, ScaleSet::read(record))),
             Kind::ServiceTags => drop(self.service_tags.insert(id, ServiceTags::read(record))),
             Kind::LoadBalancers => drop(self.load_balancers.insert(id, LoadBalancer::read(record))),
+            Kind::NatGateways => drop(self.nat_gateways.insert(id, NatGateway::read(record))),
             Kind::PublicIpAddresses => drop(self.public_addresses.insert(id, PublicAddress::read(record))),
             // Deployments are of the same kind, and lie below their endpoint.
             Kind::OnlineEndpoints
@@ -178,6 +181,11 @@ impl Inventory {
     /// The route table of this id, or why it is not known.
     pub fn route_table(&self, id: &ResourceId) -> Known<&RouteTable> {
         self.resolve(&self.route_tables, Kind::RouteTables, id)
+    }
+
+    /// The NAT gateway of this id, or why it is not known.
+    pub fn nat_gateway(&self, id: &ResourceId) -> Known<&NatGateway> {
+        self.resolve(&self.nat_gateways, Kind::NatGateways, id)
     }
 
     /// The public address of this id, or why it is not known.

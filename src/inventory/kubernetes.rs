@@ -55,6 +55,12 @@ pub struct Cluster {
 /// Where a node pool lives.
 #[derive(Clone, Debug)]
 pub struct Pool {
+    /// Its name.
+    pub name: Known<String>,
+    /// Whether its nodes are machines of a scale set.
+    pub scale_set: Known<bool>,
+    /// Whether its nodes have public addresses of their own.
+    pub public_nodes: Known<bool>,
     /// The nodes' subnet; none in a VNet that AKS made.
     pub node_subnet: Known<Option<ResourceId>>,
     /// The pods' subnet, where they have their own.
@@ -88,6 +94,11 @@ impl Cluster {
             node_resource_group: node_resource_group(part, id),
             pools: field::CLUSTER_POOLS.list(part).map(|list| {
                 let read = |part| Pool {
+                    name: field::CLUSTER_POOL_NAME.told_text(part).map(str::to_owned),
+                    scale_set: field::CLUSTER_POOL_TYPE
+                        .told_text(part)
+                        .map(|text| text.eq_ignore_ascii_case("VirtualMachineScaleSets")),
+                    public_nodes: field::CLUSTER_POOL_PUBLIC.flag(part).map(|flag| flag == Some(true)),
                     node_subnet: field::CLUSTER_POOL_SUBNET.id(part),
                     pod_subnet: field::CLUSTER_POD_SUBNET.id(part),
                 };

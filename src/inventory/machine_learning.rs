@@ -3,7 +3,7 @@
 use super::field::{self, Part};
 use super::network::Connection;
 use super::state::State;
-use super::{Known, Record, ResourceId};
+use super::{Code, Known, Record, ResourceId};
 
 /// A workspace.
 #[derive(Clone, Debug)]
@@ -242,9 +242,20 @@ impl OnlineEndpoint {
             id: record.id().clone(),
             workspace: workspace_of(record.id())?,
             state: State::read(&field::ONLINE_STATE, part),
-            compute: field::ONLINE_COMPUTE.id(part),
+            compute: kubernetes_compute(part),
             scoring: scoring_uri(&field::ONLINE_URI, part),
         })
+    }
+}
+
+/// The compute of an endpoint on Kubernetes; only a managed one has none.
+fn kubernetes_compute(part: Part<'_>) -> Known<Option<ResourceId>> {
+    match field::ONLINE_COMPUTE.told_id(part) {
+        Err(reason) if reason.code == Code::NotTold => {
+            let managed = field::ONLINE_KIND.told_text(part)?.eq_ignore_ascii_case("managed");
+            if managed { Ok(None) } else { Err(reason) }
+        }
+        told => told.map(Some),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Network interfaces, of machines and of scale sets: who stands behind which security group.
 
 use super::field::{self, Field, Part};
+use super::state::State;
 use super::{Known, Record, ResourceId};
 
 /// A network interface.
@@ -32,6 +33,10 @@ pub struct InterfaceAddress {
 pub struct ScaleSet {
     /// Its id.
     pub id: ResourceId,
+    /// Where it stands in its life; one that does not say is taken as settled.
+    pub state: Known<State>,
+    /// The AKS node pool that its tag names.
+    pub pool: Option<String>,
     /// The pattern of its machines' interfaces.
     pub interfaces: Known<Vec<ScaleSetInterface>>,
 }
@@ -84,10 +89,29 @@ impl ScaleSet {
                 .list(part)
                 .map(|list| list.into_iter().map(address).collect()),
         };
-        let list = field::SCALE_SET_INTERFACES.list(Part::of(record));
+        let part = Part::of(record);
+        let list = field::SCALE_SET_INTERFACES.list(part);
         Self {
             id: record.id().clone(),
+            state: match field::SCALE_SET_STATE.text(part) {
+                Ok(None) => Ok(State::Settled),
+                _ => State::read(&field::SCALE_SET_STATE, part),
+            },
+            pool: field::SCALE_SET_POOL.text(part).ok().flatten().map(str::to_owned),
             interfaces: list.map(|list| list.into_iter().map(interface).collect()),
+        }
+    }
+}
+
+impl ScaleSet {
+    /// Whether it holds the nodes of an AKS pool: by its tag, else by the name that AKS gives it.
+    pub fn is_of_pool(&self, pool: &str) -> bool {
+        match &self.pool {
+            Some(tag) => tag.eq_ignore_ascii_case(pool),
+            None => {
+                let name = self.id.name().to_ascii_lowercase();
+                name.starts_with(&format!("aks-{}-", pool.to_ascii_lowercase()))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Route tables.
 
 use super::field::{self, Part};
+use super::state::State;
 use super::{Known, Record, ResourceId};
 
 /// A route table.
@@ -8,6 +9,8 @@ use super::{Known, Record, ResourceId};
 pub struct RouteTable {
     /// Its id.
     pub id: ResourceId,
+    /// Its provisioning state.
+    pub state: Known<State>,
     /// Its routes.
     pub routes: Known<Vec<Route>>,
     /// Whether routes that a gateway learns are kept out of its subnets.
@@ -35,6 +38,7 @@ impl RouteTable {
         let list = field::ROUTES.list(Part::of(record));
         Self {
             id: record.id().clone(),
+            state: State::read(&field::ROUTES_STATE, Part::of(record)),
             routes: list.map(|list| list.into_iter().map(read).collect()),
             keeps_learned_out: field::ROUTES_NOT_LEARNED
                 .flag(Part::of(record))

@@ -90,7 +90,7 @@ violations contains {
 } if {
 	applies
 	some subnet in _subnets
-	subnet.https.verdict.value == "deny"
+	_stopped(subnet.https)
 	subnet_id := subnet.id
 	name := subnet.name
 	key := _key(subnet, "https")
@@ -209,6 +209,7 @@ undecided contains reason if {
 		subnet.default_route,
 		subnet.diversions.none,
 		subnet.learns_routes,
+		subnet.settled,
 	]
 	reason := fact.unknown
 }
@@ -291,11 +292,17 @@ undecided contains reason if {
 	some reason in input.unsettled
 }
 
+# At all nodes in the subnet, or at all of one pool, whose interfaces have a group of their own.
+_stopped(answer) if answer.verdict.value == "deny"
+
+_stopped(answer) if answer.stopped_at_some_place
+
 compliant if {
 	applies
 	_type in _known
 	count(_subnets) > 0
 	every subnet in _subnets {
+		subnet.settled.value
 		subnet.https.verdict.value == "allow"
 		_leaves(subnet)
 	}

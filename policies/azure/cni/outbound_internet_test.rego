@@ -201,6 +201,20 @@ cases := {
 		"want": "unknown",
 		"document": _egress("loadbalancer", _undeclared, [_subnet({"diversions": testing.found([_route("20.0.0.0/8", "none", null)])})]),
 	},
+	"one_pool_shut_in": {
+		"note": "the interfaces of one pool have a group that stops everything, those of the other let it out",
+		"want": "fail",
+		"keys": [concat(" ", [_id, "https"])],
+		"document": _egress("loadbalancer", _trusted, [_subnet({"https": object.union(
+			object.remove(testing.flow("partial", "deny-all"), ["stopped_at_some_place"]),
+			{"stopped_at_some_place": true},
+		)})]),
+	},
+	"subnet_changing": {
+		"note": "no pass while the subnet, its route table or its NAT gateway is being changed",
+		"want": "unknown",
+		"document": _egress("loadbalancer", _trusted, [_subnet({"settled": testing.unknown("transitional")})]),
+	},
 	"restricted": {
 		"note": "all but what is required may be denied, which is not judged",
 		"want": "unknown",

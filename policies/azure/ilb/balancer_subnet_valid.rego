@@ -158,11 +158,17 @@ undecided contains reason if {
 
 undecided contains reason if {
 	applies
+	reason := input.router.settled.unknown
+}
+
+undecided contains reason if {
+	applies
 	some reason in input.unsettled
 }
 
 compliant if {
 	applies
+	input.router.settled.value
 	count(_entries) > 0
 	every entry in _entries {
 		entry.exists.value

@@ -165,6 +165,11 @@ cases := {
 		"want": "unknown",
 		"document": _in([_entry({"subnet": _subnet({"settled": testing.unknown("transitional")})})]),
 	},
+	"balancer_changing": {
+		"note": "no pass while a load balancer is being changed",
+		"want": "unknown",
+		"document": testing.changed(testing.aks_compute, {"router": {"settled": testing.unknown("transitional")}}),
+	},
 	"changing": {
 		"note": "no pass while something is being changed",
 		"want": "unknown",

@@ -134,18 +134,6 @@ notes contains {
 }
 
 notes contains {
-	"code": "endpoint_stopped",
-	"message": sprintf("the registry %s is reached by its public address, but not by the private endpoint that lies in reach: where its name resolves to the endpoint, images are not pulled", [name]),
-} if {
-	compliant
-	some registry in input.subnet.registries.value
-	outbound.way(registry, input.flows) == "address"
-	registry.endpoint_in_reach.value
-	answers.stops(input.flows.vnet_https_outbound)
-	name := registry.name
-}
-
-notes contains {
 	"code": "by_endpoint",
 	"message": sprintf("the registry %s is reached by its private endpoint alone: its name must resolve to the endpoint", [name]),
 } if {

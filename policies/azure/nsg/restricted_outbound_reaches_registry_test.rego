@@ -83,9 +83,8 @@ cases := {
 		"document": _restricted([_registry({"geo_replicated": {"value": true}})], {}),
 	},
 	"endpoint_stopped": {
-		"note": "the tag is allowed; the private endpoint in reach is not",
-		"want": "pass",
-		"may_be_empty": _may_be_empty,
+		"note": "the tag is allowed; the private endpoint in reach, to which the name may lead, is not",
+		"want": "unknown",
 		"document": _restricted([_registry({})], {
 			"default_vnet_outbound": testing.flow("deny", "deny-vnet"),
 			"vnet_https_outbound": testing.flow("deny", "deny-vnet"),
@@ -294,8 +293,6 @@ test_the_endpoint_alone_is_noted if {
 	_notes(cases.endpoint_alone) == {"by_endpoint"}
 	_notes(cases.endpoint_of_a_replicated_registry) == {"by_endpoint"}
 }
-
-test_a_stopped_endpoint_is_noted if _notes(cases.endpoint_stopped) == {"layers_in_storage", "endpoint_stopped"}
 
 test_unread_replicas_are_noted if _notes(cases.perhaps_replicated) == {"layers_in_storage", "replicas_not_read"}
 

@@ -81,7 +81,7 @@ violations contains {
 
 undecided contains reason if {
 	applies
-	some fact in [input.router.frontends, input.router.ports]
+	some fact in [input.router.frontends, input.router.ports, input.router.settled]
 	reason := fact.unknown
 }
 
@@ -132,6 +132,7 @@ compliant if {
 	_answer.verdict.value == "allow"
 	count(input.router.frontends.value) > 0
 	count(input.router.ports.value) > 0
+	input.router.settled.value
 }
 
 notes contains {

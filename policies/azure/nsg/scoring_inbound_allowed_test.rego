@@ -132,6 +132,11 @@ cases := {
 		"want": "unknown",
 		"document": _called(_callers, testing.open_flow("denied"), {"frontends": testing.unknown("denied")}),
 	},
+	"balancer_changing": {
+		"note": "no pass while a load balancer is being changed",
+		"want": "unknown",
+		"document": _called(_callers, _allowed, {"settled": testing.unknown("transitional")}),
+	},
 	"changing": {
 		"note": "no pass while something is being changed",
 		"want": "unknown",

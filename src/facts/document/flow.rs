@@ -21,6 +21,8 @@ pub struct FlowAnswer {
     pub security_groups: Vec<ResourceId>,
     /// The rules that stop packets, the first that does first.
     pub stopped_by: Vec<StoppingRule>,
+    /// Whether no packet at all arrives at one of the places, such as the nodes of one pool.
+    pub stopped_at_some_place: bool,
     /// Whether everything that arrives does so by rules for any protocol from anywhere to anything.
     pub by_any_to_any: bool,
     /// A packet that certainly arrives.
@@ -91,6 +93,8 @@ pub struct SubnetEgress {
     pub default_route: Fact<Option<Route>>,
     /// Its other routes that take public addresses elsewhere than to the internet.
     pub diversions: Search<Route>,
+    /// `true` if nothing of this is being changed: the subnet and its VNet, the route table, the NAT gateway.
+    pub settled: Fact<bool>,
     /// Whether routes that are not told may be learned from a gateway.
     pub learns_routes: Fact<bool>,
     /// The question `internet_https_outbound`, at the nodes in this subnet.

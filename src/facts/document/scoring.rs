@@ -29,6 +29,8 @@ pub struct Router {
     /// Whether scoring is private: an internal load balancer is declared and serves it, or there is none and nothing
     /// else is public. `false` if a public frontend serves it, or none does and a public one is declared.
     pub private: Fact<bool>,
+    /// `true` if none of the cluster's load balancers is being changed; otherwise no pass may rest on them.
+    pub settled: Fact<bool>,
     /// The subnets of internal frontends that serve scoring, and the declared one.
     pub balancer_subnets: Fact<Vec<BalancerSubnet>>,
 }

@@ -86,6 +86,8 @@ pub struct Answer {
     pub reasons: Vec<Reason>,
     /// What may overrule the verdict and was not read.
     pub reservations: Vec<Reason>,
+    /// What is being changed, or failed to be: that packets arrive may not hold, that they are stopped is told.
+    pub unsettled: Vec<Reason>,
 }
 
 /// One thing that decides. It is written as `<attachment>:<rule>`.
@@ -199,16 +201,24 @@ impl Answer {
             witness: Witnesses::default(),
             reasons: vec![reason],
             reservations: Vec::new(),
+            unsettled: Vec::new(),
         }
     }
 
     /// The verdict, if nothing that was not read can overrule it: what a policy's verdict may rest on.
     pub fn proven(&self) -> Known<Verdict> {
-        match (self.verdict, self.reasons.first().or(self.reservations.first())) {
+        match (self.verdict, self.open().next()) {
             (verdict, None) if verdict != Verdict::Unknown => Ok(verdict),
             (_, Some(reason)) => Err(reason.clone()),
             (_, None) => Err(Reason::new(crate::inventory::Code::Undecidable, "no reason was found")),
         }
+    }
+
+    /// Everything that keeps the verdict from being proven.
+    pub fn open(&self) -> impl Iterator<Item = &Reason> {
+        let told = matches!(self.verdict, Verdict::Deny | Verdict::Partial);
+        let unsettled = if told { [].iter() } else { self.unsettled.iter() };
+        self.reasons.iter().chain(&self.reservations).chain(unsettled)
     }
 
     /// What decides, as texts.
@@ -244,6 +254,7 @@ impl Answer {
                 witness,
                 reasons,
                 reservations: united(one.reservations, other.reservations),
+                unsettled: united(one.unsettled, other.unsettled),
             }
         })
     }

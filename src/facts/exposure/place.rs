@@ -6,7 +6,9 @@ use ipnet::IpNet;
 
 use super::Exposure;
 use super::family::net;
+use crate::inventory::graph::vnet_of;
 use crate::inventory::network::prefix;
+use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Kind, Known, Reason, ResourceId};
 
 /// A place in the estate that packets are opened from and to.
@@ -22,6 +24,8 @@ pub struct Place {
     pub interface_group: Known<Option<ResourceId>>,
     /// The place's own addresses.
     pub addresses: Known<Vec<IpNet>>,
+    /// What of the place is being changed, or failed to be.
+    pub unsettled: Vec<Reason>,
 }
 
 impl Place {
@@ -45,7 +49,10 @@ impl Exposure<'_> {
 
     fn subnet_place(&self, id: &ResourceId) -> Known<Place> {
         let subnet = self.inventory.subnet(id)?;
+        let vnet = vnet_of(id).and_then(|vnet| self.inventory.vnet(&vnet));
+        let vnet = vnet.ok().and_then(|vnet| unsettled(&vnet.state, &vnet.id));
         Ok(Place {
+            unsettled: unsettled(&subnet.state, id).into_iter().chain(vnet).collect(),
             id: id.clone(),
             subnet: Ok(id.clone()),
             subnet_group: subnet.security_group.clone(),
@@ -83,19 +90,34 @@ impl Exposure<'_> {
     }
 
     /// The places of an AKS cluster's nodes in a subnet: one for each group that their interfaces carry. `group` is
-    /// the resource group of the nodes.
-    pub fn node_places(&self, group: &ResourceId, subnet: &ResourceId) -> Known<Vec<Place>> {
+    /// the resource group of the nodes, `pools` are the names of the pools whose scale sets must be there.
+    pub fn node_places(
+        &self,
+        group: &ResourceId,
+        subnet: &ResourceId,
+        pools: &[String],
+    ) -> Known<Vec<Place>> {
         for kind in [Kind::ScaleSets, Kind::NetworkInterfaces] {
             if let Some(reason) = self.inventory.coverage.incomplete(kind, group) {
                 return Err(reason);
             }
         }
         let mut found: BTreeMap<Option<ResourceId>, ResourceId> = BTreeMap::new();
-        let sets = self.inventory.scale_sets.values().filter(|set| group.contains(&set.id));
+        let mut changing = Vec::new();
+        let sets = self
+            .inventory
+            .scale_sets
+            .values()
+            .filter(|set| group.contains(&set.id) && set.state != Ok(State::Deleting));
+        if let Some(pool) = pools.iter().find(|pool| !sets.clone().any(|set| set.is_of_pool(pool))) {
+            let message = format!("no scale set of the pool {pool} was found in {group}");
+            return Err(Reason::new(Code::NotFound, message));
+        }
         for set in sets {
             for interface in set.interfaces.as_ref().map_err(Clone::clone)? {
                 for address in interface.addresses.as_ref().map_err(Clone::clone)? {
                     if address.subnet.clone()? == *subnet {
+                        changing.extend(unsettled(&set.state, &set.id));
                         found.entry(interface.security_group.clone()?).or_insert_with(|| set.id.clone());
                     }
                 }
@@ -117,7 +139,10 @@ impl Exposure<'_> {
             let message = format!("no interface of a node in {subnet} was found in {group}");
             return Err(Reason::new(Code::NotFound, message));
         }
-        let place = self.subnet_place(subnet)?;
+        let mut place = self.subnet_place(subnet)?;
+        place.unsettled.extend(changing);
+        place.unsettled.sort();
+        place.unsettled.dedup();
         let of = |(interface_group, id)| Place { id, interface_group: Ok(interface_group), ..place.clone() };
         Ok(found.into_iter().map(of).collect())
     }

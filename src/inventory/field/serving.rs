@@ -17,6 +17,11 @@ fields! {
         FRONTEND_ADDRESS "properties.frontendIPConfigurations[].properties.privateIPAddress" NotTold NotTold;
         FRONTEND_PUBLIC "properties.frontendIPConfigurations[].properties.publicIPAddress.id" Nothing Nothing;
         FRONTEND_PREFIX "properties.frontendIPConfigurations[].properties.publicIPPrefix.id" Nothing Nothing;
+        // Ways in beside the rules; AKS makes none.
+        BALANCER_NAT_RULES "properties.inboundNatRules" Nothing Nothing;
+        NAT_RULE_FRONTEND "properties.inboundNatRules[].properties.frontendIPConfiguration.id" NotTold NotTold;
+        BALANCER_NAT_POOLS "properties.inboundNatPools" Nothing Nothing;
+        NAT_POOL_FRONTEND "properties.inboundNatPools[].properties.frontendIPConfiguration.id" NotTold NotTold;
         BALANCING_RULES "properties.loadBalancingRules" NotTold Nothing;
         BALANCING_FRONTEND "properties.loadBalancingRules[].properties.frontendIPConfiguration.id" NotTold NotTold;
         BALANCING_PORT "properties.loadBalancingRules[].properties.frontendPort" NotTold NotTold;
@@ -45,8 +50,10 @@ fields! {
     }
     OnlineEndpoints {
         ONLINE_STATE "properties.provisioningState" NotTold NotTold;
+        // `Managed`, or the word for Kubernetes.
+        ONLINE_KIND "kind" NotTold NotTold;
         // The Kubernetes compute; managed endpoints have none.
-        ONLINE_COMPUTE "properties.compute" Nothing Nothing;
+        ONLINE_COMPUTE "properties.compute" Elsewhere Elsewhere;
         // Null until the first deployment is ready.
         ONLINE_URI "properties.scoringUri" Nothing Nothing;
     }
@@ -60,7 +67,22 @@ fields! {
         // Off by default.
         EXTENSION_INSECURE "properties.configurationSettings.allowInsecureConnections" Nothing Nothing;
     }
+    ScaleSets {
+        SCALE_SET_STATE "properties.provisioningState" Nothing Nothing;
+        // The name tells the pool too.
+        SCALE_SET_POOL "tags.aks-managed-poolName" Nothing Nothing;
+    }
+    NatGateways {
+        NAT_STATE "properties.provisioningState" NotTold NotTold;
+        NAT_ADDRESSES "properties.publicIpAddresses" Nothing Nothing;
+        NAT_PREFIXES "properties.publicIpPrefixes" Nothing Nothing;
+    }
     AksClusters {
+        CLUSTER_POOL_NAME "properties.agentPoolProfiles[].name" NotTold NotTold;
+        // Pools of the oldest clusters do not tell it, and are availability sets.
+        CLUSTER_POOL_TYPE "properties.agentPoolProfiles[].type" NotTold NotTold;
+        // Off by default.
+        CLUSTER_POOL_PUBLIC "properties.agentPoolProfiles[].enableNodePublicIP" Nothing Nothing;
         // Clusters from before there was a choice do not tell it.
         CLUSTER_OUTBOUND "properties.networkProfile.outboundType" NotTold NotTold;
     }
@@ -70,6 +92,7 @@ fields! {
         SUBNET_IP_CONFIGURATIONS "properties.subnets[].properties.ipConfigurations" Nothing Nothing;
     }
     RouteTables {
+        ROUTES_STATE "properties.provisioningState" NotTold NotTold;
         // Learned routes are taken in unless this says otherwise.
         ROUTES_NOT_LEARNED "properties.disableBgpRoutePropagation" Nothing Nothing;
     }
