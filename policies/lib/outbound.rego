@@ -34,29 +34,29 @@ default_gaps(flows) := {reason |
 }
 
 # How the registry is certainly reached.
-way(registry, flows) := "address" if {
-	_by_address(registry, flows)
+way(registry) := "address" if {
+	_by_address(registry)
 } else := "endpoint" if {
-	_by_endpoint(registry, flows)
+	_by_endpoint(registry)
 }
 
 # Whether it is certainly reached in no way.
 lost(registry, flows) if {
 	_address_stopped(registry, flows)
-	_endpoint_stopped(registry, flows)
+	_endpoint_stopped(registry)
 }
 
 # Only where one place serves is its address the right one.
-_by_address(registry, flows) if {
+_by_address(registry) if {
 	registry.by_address.verdict.value == "allow"
 	_in_one_place(registry)
-	not _perhaps_led_astray(registry, flows)
+	not _perhaps_led_astray(registry)
 }
 
 # Where an endpoint lies in reach, the registry's name may lead there, whatever its public address would allow.
-_perhaps_led_astray(registry, flows) if {
+_perhaps_led_astray(registry) if {
 	not registry.endpoint_in_reach.value == false
-	not flows.vnet_https_outbound.verdict.value == "allow"
+	not registry.by_endpoint.verdict.value == "allow"
 }
 
 _in_one_place(registry) if registry.geo_replicated.value == false
@@ -64,9 +64,9 @@ _in_one_place(registry) if registry.geo_replicated.value == false
 # A Premium registry that does not tell: its one region is taken, with a note.
 _in_one_place(registry) if registry.geo_replicated.unknown.code == "not_told"
 
-_by_endpoint(registry, flows) if {
+_by_endpoint(registry) if {
 	registry.endpoint_in_reach.value
-	flows.vnet_https_outbound.verdict.value == "allow"
+	registry.by_endpoint.verdict.value == "allow"
 }
 
 _address_stopped(registry, _) if {
@@ -80,15 +80,15 @@ _address_stopped(registry, flows) if {
 	flows.default_internet_outbound.verdict.value == "deny"
 }
 
-_endpoint_stopped(registry, _) if registry.endpoint_in_reach.value == false
+_endpoint_stopped(registry) if registry.endpoint_in_reach.value == false
 
-_endpoint_stopped(_, flows) if flows.vnet_https_outbound.verdict.value == "deny"
+_endpoint_stopped(registry) if registry.by_endpoint.verdict.value == "deny"
 
 # Why it is not proven either way.
 reach_gaps(registry, flows) := {reason |
-	not way(registry, flows)
+	not way(registry)
 	not lost(registry, flows)
-	gaps := _address_gaps(registry, flows) | _endpoint_gaps(registry, flows)
+	gaps := _address_gaps(registry, flows) | _endpoint_gaps(registry)
 	some reason in gaps
 }
 
@@ -111,28 +111,28 @@ _replicas(registry, flows) := {reason |
 	}
 }
 
-_endpoint_gaps(registry, flows) := _endpoint_unread(registry, flows) | _endpoint_perhaps(registry, flows)
+_endpoint_gaps(registry) := _endpoint_unread(registry) | _endpoint_perhaps(registry)
 
-_endpoint_unread(registry, flows) := {reason |
-	not _endpoint_stopped(registry, flows)
-	gaps := {reason | reason := registry.endpoint_in_reach.unknown} | answers.gaps(flows.vnet_https_outbound)
+_endpoint_unread(registry) := {reason |
+	not _endpoint_stopped(registry)
+	gaps := {reason | reason := registry.endpoint_in_reach.unknown} | answers.gaps(registry.by_endpoint)
 	some reason in gaps
 }
 
-_endpoint_perhaps(registry, flows) := {reason |
+_endpoint_perhaps(registry) := {reason |
 	registry.endpoint_in_reach.value
-	answers.stops(flows.vnet_https_outbound)
+	answers.stops(registry.by_endpoint)
 	name := registry.name
-	amount := answers.amount(flows.vnet_https_outbound)
+	amount := answers.amount(registry.by_endpoint)
 	reason := {
 		"code": "unproven",
-		"message": sprintf("a private endpoint of the registry %s is in reach, but %s packets to the VNet and its peers are stopped; whether they are those to the endpoint, and whether the registry's name leads there, is not known", [name, amount]),
+		"message": sprintf("a private endpoint of the registry %s is in reach, but %s packets to its subnet are stopped; whether the registry's name leads there is not known", [name, amount]),
 	}
 }
 
 # What a pass says of a registry that is reached by its address, where it is not known whether it has replicas.
-replica_notes(registry, flows) := {note |
-	way(registry, flows) == "address"
+replica_notes(registry) := {note |
+	way(registry) == "address"
 	registry.geo_replicated.unknown
 	name := registry.name
 	note := {

@@ -425,6 +425,7 @@ registry_reach := {
 	"geo_replicated": {"value": false},
 	"by_address": flow("allow", "AllowInternetOutBound"),
 	"endpoint_in_reach": {"value": true},
+	"by_endpoint": flow("allow", "AllowVnetOutBound"),
 }
 
 # The document with fields of its parts replaced: `{"cluster": {"private": …}}` replaces that one fact.

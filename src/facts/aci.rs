@@ -68,6 +68,20 @@ pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
     found
 }
 
+/// Whether a container group that is not proven to be a workspace's may be: it runs an image of its registry, or what
+/// it runs, or the workspace's registry, is not known.
+pub(super) fn may_be_of(inventory: &Inventory, found: &Found<'_>, workspace: &ResourceId) -> bool {
+    let Ok(group) = &found.group else { return true };
+    let Ok(images) = &group.images else { return true };
+    let registry = inventory.workspace(workspace).and_then(|node| node.registry.clone());
+    let host = registry.and_then(|id| id.map(|id| inventory.registry(&id)?.login_server.clone()).transpose());
+    match host {
+        Ok(Some(host)) => images.iter().any(|image| image.split('/').next() == Some(host.as_str())),
+        Ok(None) => false,
+        Err(_) => true,
+    }
+}
+
 /// The container group that answers at the service's address.
 fn group_of<'a>(
     inventory: &'a Inventory,

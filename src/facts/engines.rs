@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::kubernetes::Cluster;
-use crate::inventory::security::{Access as RuleAccess, Side};
-use crate::inventory::{Inventory, Known, Reason, ResourceId};
+use crate::inventory::security::{Access as RuleAccess, Direction, Side};
+use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
 
 use super::access::{self, Access};
 use super::declared::Declared;
 use super::document::{Fact, FlowAnswer, Right, StoppingRule};
 use super::exposure::{
-    Answer, Decider, Exposure, Flow, FlowQuestion, FlowQuestions, Parameters, Place, SHIPPED_FLOWS, Verdict,
-    Witness,
+    Answer, Decider, Exposure, Flow, FlowQuestion, FlowQuestions, Parameters, Place, PortRange,
+    SHIPPED_FLOWS, Term, Verdict, Witness,
 };
 use super::unknown::AllUnknown;
 
@@ -68,7 +68,7 @@ impl<'a> Engines<'a> {
         match self.questions.find(name) {
             Some(question) => self.question(question, parameters, places, declared),
             None => FlowAnswer::all_unknown(&Reason::new(
-                crate::inventory::Code::Undecidable,
+                Code::Undecidable,
                 format!("no question about flows is named `{name}`"),
             )),
         }
@@ -100,6 +100,32 @@ impl<'a> Engines<'a> {
         }
     }
 
+    /// TCP 443 to these prefixes, from every one of the places.
+    pub(super) fn to_addresses(
+        &self,
+        prefixes: &Known<Vec<String>>,
+        places: &Known<Vec<Place>>,
+        declared: &Declared<'_>,
+    ) -> FlowAnswer {
+        let remote = prefixes.clone().and_then(|texts| {
+            let read = |text: &String| {
+                text.parse()
+                    .map_err(|error| Reason::new(Code::Malformed, format!("`{text}` is no prefix: {error}")))
+            };
+            texts.iter().map(read).collect::<Known<Vec<Term>>>()
+        });
+        match remote {
+            Ok(remote) if remote.is_empty() => {
+                FlowAnswer::all_unknown(&Reason::new(Code::NotFound, "no private endpoint lies in reach"))
+            }
+            Ok(remote) => {
+                let https = PortRange { first: 443, last: 443 };
+                self.flow(&Flow::tcp(Direction::Outbound, remote, vec![https]), places, declared)
+            }
+            Err(reason) => FlowAnswer::all_unknown(&reason),
+        }
+    }
+
     /// A flow at every one of the places, each of which counts.
     pub(super) fn flow(
         &self,
@@ -116,10 +142,7 @@ impl<'a> Engines<'a> {
         let stopped = answers.iter().any(|answer| answer.proven() == Ok(Verdict::Deny));
         match Answer::together(answers) {
             Some(answer) => FlowAnswer { stopped_at_some_place: stopped, ..self.told(&answer, declared) },
-            None => FlowAnswer::all_unknown(&Reason::new(
-                crate::inventory::Code::NotFound,
-                "there is no place to ask at",
-            )),
+            None => FlowAnswer::all_unknown(&Reason::new(Code::NotFound, "there is no place to ask at")),
         }
     }
 

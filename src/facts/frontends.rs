@@ -1,5 +1,6 @@
 //! The load balancers in front of a cluster: which frontends lead to its services, and where.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::inventory::balancers::{Frontend as FrontendNode, LoadBalancer};
@@ -13,10 +14,21 @@ use super::document::Frontend;
 #[derive(Clone, Debug)]
 pub(super) struct Serving {
     pub(super) facts: Frontend,
-    /// Where its rules lead: the port of the frontend and the one of the backends.
-    pub(super) ports: Vec<(u16, u16)>,
+    /// Where its rules lead.
+    pub(super) ways: Vec<Way>,
     /// `standard`, …
     pub(super) sku: Known<String>,
+}
+
+/// Where a rule leads.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// The port of the frontend.
+    pub(super) port: u16,
+    /// The port of the backends.
+    pub(super) backend_port: u16,
+    /// Whether packets keep the frontend's address as their destination.
+    pub(super) floating: Known<bool>,
 }
 
 /// The frontends of a cluster that lead to services.
@@ -59,36 +71,33 @@ impl Frontends {
         let translated = balancer.translated.as_ref().map_err(Clone::clone)?;
         for frontend in balancer.frontends.as_ref().map_err(Clone::clone)? {
             let id = frontend.id.clone()?;
-            let (mut ports, mut floating) = (Vec::new(), Vec::new());
+            let mut ways = Vec::new();
             for rule in rules {
                 if rule.frontend.clone()? == id {
-                    ports.push((rule.port.clone()?, rule.backend_port.clone()?));
-                    floating.push(rule.floating_ip.clone());
+                    ways.push(Way {
+                        port: rule.port.clone()?,
+                        backend_port: rule.backend_port.clone()?,
+                        floating: rule.floating_ip.clone(),
+                    });
                 }
             }
             if translated.contains(&id) && frontend.subnet.clone()?.is_none() {
                 self.translated.push(id.name().to_owned());
             }
-            if ports.is_empty() {
+            if ways.is_empty() {
                 continue;
             }
-            ports.sort_unstable();
-            ports.dedup();
             let subnet = frontend.subnet.clone()?;
             let facts = Frontend {
                 load_balancer: balancer.id.clone(),
                 name: frontend.name.clone().unwrap_or_else(|_| id.name().to_owned()),
                 public: subnet.is_none(),
                 address: address(inventory, frontend, subnet.is_some()).into(),
-                ports: {
-                    let mut served: Vec<u16> = ports.iter().map(|(port, _)| *port).collect();
-                    served.dedup();
-                    served
-                },
-                floating_ip: one(&floating, &id).into(),
+                ports: ways.iter().map(|way| way.port).collect::<BTreeSet<u16>>().into_iter().collect(),
+                floating_ip: one(ways.iter().map(|way| way.floating.clone()), &id).into(),
                 subnet,
             };
-            self.serving.push(Serving { facts, ports, sku: balancer.sku.clone() });
+            self.serving.push(Serving { facts, ways, sku: balancer.sku.clone() });
         }
         Ok(())
     }
@@ -122,8 +131,8 @@ impl Frontends {
 }
 
 /// The one value of all rules of a frontend.
-fn one(values: &[Known<bool>], frontend: &ResourceId) -> Known<bool> {
-    let values = values.iter().cloned().collect::<Known<Vec<bool>>>()?;
+fn one(values: impl Iterator<Item = Known<bool>>, frontend: &ResourceId) -> Known<bool> {
+    let values = values.collect::<Known<Vec<bool>>>()?;
     match (values.iter().all(|value| *value), values.iter().any(|value| *value)) {
         (true, _) => Ok(true),
         (_, false) => Ok(false),

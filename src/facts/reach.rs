@@ -10,10 +10,10 @@ use crate::inventory::{Code, Known, Reason, ResourceId};
 use super::cluster;
 use super::declared::Declared;
 use super::document::{Fact, FlowAnswer, RegistryReach, Router};
-use super::endpoints::{in_vnet, of_registry, peered};
+use super::endpoints::{in_vnet, networks as endpoint_networks, of_registry, peered};
 use super::engines::Engines;
 use super::exposure::{Parameters, Place, PortRange, Verdict};
-use super::frontends::Serving;
+use super::frontends::{Serving, Way};
 use super::router::Leading;
 use super::unknown::AllUnknown;
 
@@ -145,6 +145,26 @@ pub(super) fn registries(
         };
         let mut by_address = engines.named("registry_outbound", &parameters, places, declared);
         let mut endpoint = node.clone().and_then(|node| in_vnet(engines.inventory, of_registry(node), near));
+        let places_of_endpoints = node.clone().and_then(|node| {
+            let networks = endpoint_networks(engines.inventory, of_registry(node))?;
+            let mut nets = Vec::new();
+            for network in networks {
+                if near(&network.vnet) != Ok(false) {
+                    nets.extend(engines.inventory.subnet(&network.subnet)?.prefixes.clone()?);
+                }
+            }
+            Ok(nets)
+        });
+        let by_endpoint = match engines.to_addresses(&places_of_endpoints, places, declared) {
+            // Wherever in the VNet and its peers they lie.
+            answer if answer.verdict.is_unknown() => {
+                let anywhere =
+                    engines.named("vnet_https_outbound", &Parameters::new(), places, declared);
+                let let_out = anywhere.verdict.value() == Some(&Verdict::Allow);
+                if let_out { anywhere } else { answer }
+            }
+            answer => answer,
+        };
         if let Some(reason) = changing() {
             if by_address.verdict.value() == Some(&Verdict::Allow) {
                 by_address = FlowAnswer::all_unknown(&reason);
@@ -159,6 +179,7 @@ pub(super) fn registries(
             workspaces: users,
             by_address,
             endpoint_in_reach: endpoint.into(),
+            by_endpoint,
             region: region.into(),
             registry: id,
         }
@@ -231,19 +252,20 @@ impl Asked<'_> {
         if let Some(closed) = self.closed(serving) {
             return Some(closed);
         }
-        let floating: Vec<_> = serving.iter().map(|serving| &serving.facts.floating_ip).collect();
-        if let Some(reason) = floating.iter().find_map(|fact| fact.reason()) {
-            return Some(FlowAnswer::all_unknown(reason));
-        }
-        if floating.iter().any(|fact| fact.value() == Some(&true)) {
-            return None;
-        }
         let question = self.engines.question_named("scoring_inbound")?;
         let mut flow = question.flow(self.parameters).ok()?;
-        let ports = serving.iter().flat_map(|serving| &serving.ports);
-        let served = ports
-            .filter(|(port, _)| flow.ports.iter().any(|range| (range.first..=range.last).contains(port)));
-        flow.ports = served.map(|(_, backend)| PortRange { first: *backend, last: *backend }).collect();
+        let asked = |port: u16| flow.ports.iter().any(|range| (range.first..=range.last).contains(&port));
+        let ways: Vec<&Way> =
+            serving.iter().flat_map(|serving| &serving.ways).filter(|way| asked(way.port)).collect();
+        let floating = match ways.iter().map(|way| way.floating.clone()).collect::<Known<Vec<bool>>>() {
+            Ok(floating) => floating,
+            Err(reason) => return Some(FlowAnswer::all_unknown(&reason)),
+        };
+        if floating.iter().any(|floating| *floating) {
+            return None;
+        }
+        flow.ports =
+            ways.iter().map(|way| PortRange { first: way.backend_port, last: way.backend_port }).collect();
         flow.local = None;
         if flow.ports.is_empty() {
             return None;

@@ -146,18 +146,16 @@ fn networks(
         }
     }
     for found in services {
-        match (&found.workspace, &found.owner) {
-            (Some(owner), Ok(_)) if owner == workspace => {}
-            // Of a group that is not proven anybody's, it is not proven either that it is not this workspace's.
-            (Some(owner), Err(reason)) if owner == workspace => {
-                hidden.get_or_insert(reason.clone());
+        match &found.owner {
+            Ok(_) if found.workspace.as_ref() == Some(workspace) => {}
+            Ok(_) => continue,
+            // Of a group that is not proven anybody's, it may not be proven either that it is not this workspace's.
+            Err(reason) => {
+                if aci::may_be_of(inventory, found, workspace) {
+                    hidden.get_or_insert(reason.clone());
+                }
                 continue;
             }
-            (None, Err(reason)) => {
-                hidden.get_or_insert(reason.clone());
-                continue;
-            }
-            _ => continue,
         }
         match aci::subnets(inventory, found) {
             Ok(found) => subnets.extend(found),

@@ -68,10 +68,9 @@ pub(super) fn facts(
     let private = private(&declared, &serving, &frontends, &addresses)
         .and_then(|private| if private { behind_nodes(inventory, compute, cluster) } else { Ok(false) });
     let declared_subnet = match &compute.kind {
-        Ok(ComputeKind::Aks) => compute.router.subnet.clone(),
+        Ok(ComputeKind::Aks) | Err(_) => compute.router.subnet.clone(),
         // An annotation of the service, which Azure does not show.
         Ok(_) => Ok(None),
-        Err(reason) => Err(reason.clone()),
     };
     let vnets = cluster.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
     let subnets = balancer_subnets(inventory, &serving, &declared, &declared_subnet, &vnets, service);
@@ -422,10 +421,13 @@ fn balancer_subnets(
             taken.insert(id.clone());
         }
     }
-    // Another subnet may be declared where that is not known.
-    if declared.clone()? == RouterKind::InternalLoadBalancer
-        && let Some(name) = declared_subnet.clone()?
-    {
+    let internal = !matches!(declared, Ok(RouterKind::PublicLoadBalancer | RouterKind::NoLoadBalancer));
+    let name = match declared_subnet {
+        // What serves is there, whatever else was meant.
+        Err(_) if !subnets.is_empty() => None,
+        told => told.clone()?,
+    };
+    if let Some(name) = name.filter(|_| internal) {
         // Only a name: it is looked for in the cluster's VNet.
         for vnet in vnets.as_ref().map_err(Clone::clone)? {
             let id = vnet.child(&format!("subnets/{name}"));

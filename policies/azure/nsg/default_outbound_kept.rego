@@ -127,7 +127,7 @@ _restricted if {
 	outbound.restricted(input.flows)
 	count(input.subnet.registries.value) > 0
 	every registry in input.subnet.registries.value {
-		outbound.way(registry, input.flows)
+		outbound.way(registry)
 	}
 }
 
@@ -145,5 +145,5 @@ notes contains {
 notes contains note if {
 	_restricted
 	some registry in input.subnet.registries.value
-	some note in outbound.replica_notes(registry, input.flows)
+	some note in outbound.replica_notes(registry)
 }

@@ -52,6 +52,9 @@ _may_be_empty := [
 	"subnet.registries.value[].by_address.decided_by",
 	"subnet.registries.value[].by_address.security_groups",
 	"subnet.registries.value[].by_address.stopped_by",
+	"subnet.registries.value[].by_endpoint.decided_by",
+	"subnet.registries.value[].by_endpoint.security_groups",
+	"subnet.registries.value[].by_endpoint.stopped_by",
 ]
 
 cases := {
@@ -118,9 +121,11 @@ cases := {
 			{
 				"default_internet_outbound": testing.flow("deny", "deny-all"),
 				"default_vnet_outbound": testing.flow("deny", "deny-all"),
-				"vnet_https_outbound": testing.flow("deny", "deny-all"),
 			},
-			{"registries": {"value": [_registry({"by_address": testing.flow("deny", "deny-all")})]}},
+			{"registries": {"value": [_registry({
+				"by_address": testing.flow("deny", "deny-all"),
+				"by_endpoint": testing.flow("deny", "deny-all"),
+			})]}},
 		),
 	},
 	"one_port_denied": {
@@ -212,8 +217,8 @@ cases := {
 		"note": "an endpoint is in reach, but a part of the VNet is stopped",
 		"want": "unknown",
 		"document": _with(
-			{"default_vnet_outbound": testing.flow("partial", "deny-range"), "vnet_https_outbound": testing.flow("partial", "deny-range")},
-			{"registries": {"value": [_registry({"by_address": _no_internet})]}},
+			{"default_vnet_outbound": testing.flow("partial", "deny-range")},
+			{"registries": {"value": [_registry({"by_address": _no_internet, "by_endpoint": testing.flow("partial", "deny-range")})]}},
 		),
 	},
 	"open": {

@@ -76,9 +76,9 @@ violations contains {
 
 _endpoint(registry) := "no private endpoint of it lies in the VNet or in a peered one" if registry.endpoint_in_reach.value == false
 
-_endpoint(registry) := sprintf("so are those to private endpoints in the VNet%s", [proof]) if {
+_endpoint(registry) := sprintf("so are those to its private endpoint%s", [proof]) if {
 	not registry.endpoint_in_reach.value == false
-	proof := answers.proof(input.flows.vnet_https_outbound)
+	proof := answers.proof(registry.by_endpoint)
 }
 
 undecided contains reason if {
@@ -112,14 +112,14 @@ compliant if {
 	applies
 	input.subnet.subnet.settled.value
 	every registry in input.subnet.registries.value {
-		outbound.way(registry, input.flows)
+		outbound.way(registry)
 	}
 }
 
 notes contains note if {
 	compliant
 	some registry in input.subnet.registries.value
-	some note in outbound.replica_notes(registry, input.flows)
+	some note in outbound.replica_notes(registry)
 }
 
 notes contains {
@@ -128,7 +128,7 @@ notes contains {
 } if {
 	compliant
 	some registry in input.subnet.registries.value
-	outbound.way(registry, input.flows) == "address"
+	outbound.way(registry) == "address"
 	name := registry.name
 	region := registry.region.value
 }
@@ -139,6 +139,6 @@ notes contains {
 } if {
 	compliant
 	some registry in input.subnet.registries.value
-	outbound.way(registry, input.flows) == "endpoint"
+	outbound.way(registry) == "endpoint"
 	name := registry.name
 }

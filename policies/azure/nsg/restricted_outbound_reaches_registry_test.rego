@@ -55,6 +55,9 @@ _may_be_empty := [
 	"subnet.registries.value[].by_address.decided_by",
 	"subnet.registries.value[].by_address.security_groups",
 	"subnet.registries.value[].by_address.stopped_by",
+	"subnet.registries.value[].by_endpoint.decided_by",
+	"subnet.registries.value[].by_endpoint.security_groups",
+	"subnet.registries.value[].by_endpoint.stopped_by",
 ]
 
 cases := {
@@ -85,10 +88,7 @@ cases := {
 	"endpoint_stopped": {
 		"note": "the tag is allowed; the private endpoint in reach, to which the name may lead, is not",
 		"want": "unknown",
-		"document": _restricted([_registry({})], {
-			"default_vnet_outbound": testing.flow("deny", "deny-vnet"),
-			"vnet_https_outbound": testing.flow("deny", "deny-vnet"),
-		}),
+		"document": _restricted([_registry({"by_endpoint": testing.flow("deny", "deny-vnet")})], {}),
 	},
 	"perhaps_replicated": {
 		"note": "the tag is allowed, and the registry may have replicas",
@@ -118,10 +118,10 @@ cases := {
 		"note": "a private endpoint is in reach, but everything is denied",
 		"want": "fail",
 		"keys": [_acr],
-		"document": _restricted([_registry({"by_address": testing.flow("deny", "deny-all")})], {
-			"default_vnet_outbound": testing.flow("deny", "deny-all"),
-			"vnet_https_outbound": testing.flow("deny", "deny-all"),
-		}),
+		"document": _restricted([_registry({
+			"by_address": testing.flow("deny", "deny-all"),
+			"by_endpoint": testing.flow("deny", "deny-all"),
+		})], {"default_vnet_outbound": testing.flow("deny", "deny-all")}),
 	},
 	"replicated_and_everything_denied": {
 		"note": "the registry has replicas, but nothing on the internet is reached",
@@ -197,12 +197,21 @@ cases := {
 	"way_to_the_endpoint_open": {
 		"note": "the tag is stopped, and whether the VNet is allowed could not be judged",
 		"want": "unknown",
-		"document": _restricted([_registry({"by_address": _no_internet})], {"vnet_https_outbound": testing.open_flow("denied")}),
+		"document": _restricted(
+			[_registry({"by_address": _no_internet, "by_endpoint": testing.open_flow("denied")})],
+			{"vnet_https_outbound": testing.open_flow("denied")},
+		),
+	},
+	"endpoint_somewhere": {
+		"note": "the tag is allowed, and so is the whole VNet; where the registry's endpoints lie is not known",
+		"want": "pass",
+		"may_be_empty": _may_be_empty,
+		"document": _restricted([_registry({"endpoint_in_reach": testing.unknown("denied")})], {}),
 	},
 	"endpoint_in_the_stopped_part": {
-		"note": "the tag is stopped, and so is a part of the VNet; the endpoint may lie in it or not",
+		"note": "the tag is stopped, and so is a part of the endpoint's subnet",
 		"want": "unknown",
-		"document": _restricted([_registry({"by_address": _no_internet})], {"vnet_https_outbound": testing.flow("partial", "deny-range")}),
+		"document": _restricted([_registry({"by_address": _no_internet, "by_endpoint": testing.flow("partial", "deny-range")})], {}),
 	},
 	"registries_unreadable": {
 		"note": "restricted, and the registries are not known",
@@ -277,7 +286,7 @@ test_evidence_names_tag_and_rules if {
 }
 
 test_a_stopped_endpoint_is_told if {
-	contains(_violation(cases.everything_denied).message, "so are those to private endpoints")
+	contains(_violation(cases.everything_denied).message, "so are those to its private endpoint")
 }
 
 test_without_a_region_the_tag_of_all_is_named if {

@@ -61,6 +61,9 @@ pub struct RegistryReach {
     pub by_address: FlowAnswer,
     /// Whether an approved private endpoint of it lies in the subnet's VNet or in one that is peered with it.
     pub endpoint_in_reach: Fact<bool>,
+    /// Whether packets to TCP 443 of the subnets of those endpoints arrive; where these are not known, whether those to
+    /// anywhere in the VNet and its peers do.
+    pub by_endpoint: FlowAnswer,
 }
 
 /// How a cluster's nodes reach the internet. Subject: `aks_cluster`.
