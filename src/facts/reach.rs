@@ -158,8 +158,7 @@ pub(super) fn registries(
         let by_endpoint = match engines.to_addresses(&places_of_endpoints, places, declared) {
             // Wherever in the VNet and its peers they lie.
             answer if answer.verdict.is_unknown() => {
-                let anywhere =
-                    engines.named("vnet_https_outbound", &Parameters::new(), places, declared);
+                let anywhere = engines.named("vnet_https_outbound", &Parameters::new(), places, declared);
                 let let_out = anywhere.verdict.value() == Some(&Verdict::Allow);
                 if let_out { anywhere } else { answer }
             }

@@ -114,7 +114,10 @@ impl Records {
     fn of(inventory: &Inventory, compute: &Compute) -> Self {
         let coverage = &inventory.coverage;
         let lists = [Kind::Services, Kind::OnlineEndpoints];
-        let mut hidden = lists.into_iter().find_map(|kind| coverage.incomplete(kind, &compute.workspace));
+        let mut hidden = lists
+            .into_iter()
+            .find_map(|kind| coverage.incomplete(kind, &compute.workspace))
+            .or_else(|| untold(inventory, compute));
         let mut uris = Vec::new();
         for deployment in deployments(inventory, compute) {
             match deployment.scoring {
@@ -196,6 +199,20 @@ pub(super) fn deployments<'a>(inventory: &'a Inventory, compute: &Compute) -> Ve
         .collect()
 }
 
+/// Why a deployment of the workspace may run on this compute unseen.
+pub(super) fn untold(inventory: &Inventory, compute: &Compute) -> Option<Reason> {
+    let mut services = inventory
+        .services
+        .values()
+        .filter(|service| service.workspace == compute.workspace && service.on_aci != Ok(true));
+    let mut endpoints =
+        inventory.online_endpoints.values().filter(|endpoint| endpoint.workspace == compute.workspace);
+    services
+        .find_map(|service| service.on_aci.as_ref().err().or(service.compute.as_ref().err()))
+        .or_else(|| endpoints.find_map(|endpoint| endpoint.compute.as_ref().err()))
+        .cloned()
+}
+
 /// The extension that makes a cluster serve models.
 fn extension<'a>(inventory: &'a Inventory, cluster: &Known<&Cluster>) -> Known<&'a Extension> {
     let cluster = cluster.clone()?;
@@ -268,7 +285,10 @@ fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Kno
         }
         return leading;
     }
-    if let Some(reason) = &frontends.hidden {
+    // What scoring is recorded at by name may resolve to anything, and leads through the cluster's frontends all the same.
+    // A record that nobody saw may name an address that none of them has.
+    let unseen = addresses.as_ref().err().filter(|reason| reason.code != Code::Undecidable);
+    if let Some(reason) = frontends.hidden.as_ref().or(unseen) {
         return Leading::unknown(reason.clone());
     }
     let scoring = |serving: &&Serving| serving.facts.ports.iter().any(|port| matches!(port, 80 | 443));

@@ -12,7 +12,7 @@ use super::cluster;
 use super::document::{RouterKind, Scoring, ScoringRecord, Search};
 use super::endpoints::peered;
 use super::frontends::Frontends;
-use super::router::{self, by_name};
+use super::router::{self, by_name, untold};
 
 /// The frontends of every cluster, looked up once.
 pub(super) struct Balanced<'a> {
@@ -155,18 +155,4 @@ impl<'a> Balanced<'a> {
 
 fn read(host: &str) -> Known<String> {
     host.parse::<IpAddr>().map(|address| address.to_string()).map_err(|_| by_name(host))
-}
-
-/// Why a deployment of the workspace may run on this compute unseen.
-fn untold(inventory: &Inventory, compute: &Compute) -> Option<Reason> {
-    let mut services = inventory
-        .services
-        .values()
-        .filter(|service| service.workspace == compute.workspace && service.on_aci != Ok(true));
-    let mut endpoints =
-        inventory.online_endpoints.values().filter(|endpoint| endpoint.workspace == compute.workspace);
-    services
-        .find_map(|service| service.on_aci.as_ref().err().or(service.compute.as_ref().err()))
-        .or_else(|| endpoints.find_map(|endpoint| endpoint.compute.as_ref().err()))
-        .cloned()
 }

@@ -7,11 +7,13 @@ fields! {
     /// The fields that scoring and the way out rest on.
     SERVING_ALL;
     LoadBalancers {
-        BALANCER_SKU "sku.name" NotTold NotTold;
+        // Decides only where no security group is on the way.
+        BALANCER_SKU "sku.name" Elsewhere Elsewhere;
         BALANCER_STATE "properties.provisioningState" NotTold NotTold;
         BALANCER_FRONTENDS "properties.frontendIPConfigurations" NotTold Nothing;
         FRONTEND_ID "properties.frontendIPConfigurations[].id" NotTold NotTold;
-        FRONTEND_NAME "properties.frontendIPConfigurations[].name" NotTold NotTold;
+        // The id tells it too.
+        FRONTEND_NAME "properties.frontendIPConfigurations[].name" Elsewhere Elsewhere;
         // Set on internal frontends only, and only there is the private address the frontend's.
         FRONTEND_SUBNET "properties.frontendIPConfigurations[].properties.subnet.id" Nothing Nothing;
         FRONTEND_ADDRESS "properties.frontendIPConfigurations[].properties.privateIPAddress" NotTold NotTold;
@@ -39,7 +41,8 @@ fields! {
         COMPUTE_BALANCER "properties.properties.loadBalancerType" Nothing Nothing;
         COMPUTE_BALANCER_SUBNET "properties.properties.loadBalancerSubnet" Nothing Nothing;
         COMPUTE_SYSTEM_SERVICES "properties.properties.systemServices" Nothing Nothing;
-        SYSTEM_SERVICE_TYPE "properties.properties.systemServices[].systemServiceType" NotTold NotTold;
+        // The scoring URIs of the deployments tell the address as well.
+        SYSTEM_SERVICE_TYPE "properties.properties.systemServices[].systemServiceType" Elsewhere Elsewhere;
         // Private too, in spite of its name.
         SYSTEM_SERVICE_ADDRESS "properties.properties.systemServices[].publicIpAddress" Nothing Nothing;
         COMPUTE_TLS "properties.properties.sslConfiguration.status" Elsewhere Elsewhere;
@@ -50,8 +53,8 @@ fields! {
     }
     OnlineEndpoints {
         ONLINE_STATE "properties.provisioningState" NotTold NotTold;
-        // `Managed`, or the word for Kubernetes.
-        ONLINE_KIND "kind" NotTold NotTold;
+        // `Managed`, or the word for Kubernetes; the compute tells that too.
+        ONLINE_KIND "kind" Elsewhere Elsewhere;
         // The Kubernetes compute; managed endpoints have none.
         ONLINE_COMPUTE "properties.compute" Elsewhere Elsewhere;
         // Null until the first deployment is ready.
