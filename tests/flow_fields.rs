@@ -130,8 +130,10 @@ fn answers(snapshot: &Snapshot) -> BTreeMap<String, Verdict> {
         places.insert(at.clone(), exposure.place(&resource(&at)));
     }
     let nodes: ResourceId = resource(&format!("{SUBSCRIPTION}/resourceGroups/nodes"));
-    places
-        .insert("nodes".to_owned(), exposure.node_places(&nodes, &subnet).map(|mut places| places.remove(0)));
+    places.insert(
+        "nodes".to_owned(),
+        exposure.node_places(&nodes, &subnet, &[]).map(|mut places| places.remove(0)),
+    );
     let mut answers = BTreeMap::new();
     for (at, place) in places {
         for remote in [

@@ -294,7 +294,7 @@ fn nodes_carry_the_groups_of_their_scale_sets() {
     estate.records.push(scale_set("user", None, None));
     let inventory = estate.inventory();
     let exposure = Exposure::of(&inventory);
-    let places = exposure.node_places(&node_group(), &resource(&subnet())).expect("nodes");
+    let places = exposure.node_places(&node_group(), &resource(&subnet()), &[]).expect("nodes");
     let answers: Vec<Answer> =
         places.iter().map(|place| exposure.ask(place, &outbound("8.8.8.8"), None)).collect();
     assert_eq!(verdict(&answers[0]), decided("allow", &["subnet:AllowInternetOutBound"]));
@@ -303,19 +303,19 @@ fn nodes_carry_the_groups_of_their_scale_sets() {
     assert_eq!(together.verdict, Verdict::Partial);
     assert_eq!(
         exposure
-            .node_places(&resource("/subscriptions/x/resourceGroups/y"), &resource(&subnet()))
+            .node_places(&resource("/subscriptions/x/resourceGroups/y"), &resource(&subnet()), &[])
             .map(|_| ())
             .map_err(|r| r.code),
         Err(Code::NotAsked)
     );
     let other = resource(&format!("{}/subnets/other", id("virtualNetworks", "vnet")));
     assert_eq!(
-        exposure.node_places(&node_group(), &other).map(|_| ()).map_err(|r| r.code),
+        exposure.node_places(&node_group(), &other, &[]).map(|_| ()).map_err(|r| r.code),
         Err(Code::NotFound)
     );
     estate.hide(Kind::ScaleSets);
     let inventory = estate.inventory();
-    let hidden = Exposure::of(&inventory).node_places(&node_group(), &resource(&subnet()));
+    let hidden = Exposure::of(&inventory).node_places(&node_group(), &resource(&subnet()), &[]);
     assert_eq!(hidden.map(|_| ()).map_err(|reason| reason.code), Err(Code::Denied));
 }
 
@@ -408,7 +408,7 @@ fn always_allow_skips_the_groups() {
     };
     let inventory = Estate::new().on_subnet(vec![deny_out("*")]).inventory();
     let exposure = Exposure::of(&inventory);
-    let place = exposure.place(&resource(&subnet())).expect("a place");
+    let place = exposure.place(&resource(&subnet()), &[]).expect("a place");
     let ask = |does: &str, remote: &str| {
         verdict(&exposure.ask_with_admin_rules(&place, &outbound(remote), &rules(does)))
     };

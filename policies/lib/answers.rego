@@ -24,7 +24,7 @@ _deciders(answer) := sprintf(" (decided by %s)", [concat(", ", answer.decided_by
 
 _deciders(answer) := "" if count(answer.decided_by) == 0
 
-# The answer as evidence; the one group that stops, and the one rule of its own that does, is what a repair needs.
+# The answer as evidence. A repair begins with the group that stops packets first, and with its own rule that does.
 evidence(answer) := object.union(
 	{
 		"verdict": answer.verdict.value,
@@ -36,16 +36,20 @@ evidence(answer) := object.union(
 	object.union(_group(answer.stopped_by), _rule(answer.stopped_by)),
 )
 
-_group(rules) := {"nsg": rules[0].security_group} if count({rule.security_group | some rule in rules}) == 1
+_group(rules) := {"nsg": rules[0].security_group} if count(rules) > 0
 
-_group(rules) := {} if count({rule.security_group | some rule in rules}) != 1
+_group(rules) := {} if count(rules) == 0
 
 _rule(rules) := {"rule": own[0]} if {
 	own := _own(rules)
-	count(own) == 1
+	count(own) > 0
 }
 
-_rule(rules) := {} if count(_own(rules)) != 1
+_rule(rules) := {} if count(_own(rules)) == 0
 
 # Default rules cannot be deleted.
-_own(rules) := [rule.name | some rule in rules; not rule.default]
+_own(rules) := [rule.name |
+	some rule in rules
+	not rule.default
+	rule.security_group == rules[0].security_group
+]

@@ -53,13 +53,13 @@ impl Names {
                 .all(|name| name.starts_with("choose-") || self.names.contains_key(name))
         };
         let lines: Vec<&str> = text.lines().collect();
-        if !lines.iter().filter(|line| is_command(line)).any(|line| about_this(&line)) {
+        if !lines.iter().filter(|line| is_command(line)).any(about_this) {
             return self.fill(text);
         }
         let mut kept = Vec::new();
-        for block in lines.chunk_by(|_, next| is_command(&next)) {
+        for block in lines.chunk_by(|_, next| is_command(next)) {
             let (commands, words): (Vec<&str>, Vec<&str>) = block.iter().partition(|line| is_command(line));
-            let own: Vec<&str> = commands.iter().copied().filter(|line| about_this(&line)).collect();
+            let own: Vec<&str> = commands.iter().copied().filter(about_this).collect();
             if commands.is_empty() || !own.is_empty() {
                 kept.extend(words);
                 kept.extend(own);

@@ -246,8 +246,10 @@ test_of_two_groups_the_one_that_stops_is_named if {
 	not violation.evidence.rule
 }
 
-test_of_two_rules_that_stop_none_is_blamed if {
-	not _violation(cases.denied_by_two).evidence.nsg
+test_of_two_rules_that_stop_the_first_is_named if {
+	violation := _violation(cases.denied_by_two)
+	violation.evidence.nsg == testing.nsg_id
+	violation.evidence.rule == "deny-all"
 }
 
 test_any_to_any_is_noted if {
