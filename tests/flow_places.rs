@@ -408,7 +408,7 @@ fn always_allow_skips_the_groups() {
     };
     let inventory = Estate::new().on_subnet(vec![deny_out("*")]).inventory();
     let exposure = Exposure::of(&inventory);
-    let place = exposure.place(&resource(&subnet()), &[]).expect("a place");
+    let place = exposure.place(&resource(&subnet())).expect("a place");
     let ask = |does: &str, remote: &str| {
         verdict(&exposure.ask_with_admin_rules(&place, &outbound(remote), &rules(does)))
     };
