@@ -23,7 +23,7 @@
 #     revised: "2024-01-31"
 #   remediation: |
 #     See which address the deployment names, and which one the router of the cluster has:
-#     az ml online-endpoint show --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --name <deployment> --query scoring_uri
+#     az ml online-endpoint list --subscription <workspace-subscription> --resource-group <workspace-rg> --workspace-name <workspace> --query "[].{name:name, uri:scoring_uri}" --output table
 #     kubectl get service --all-namespaces --field-selector metadata.name=azureml-fe
 #     Refresh what still points to the old address (DNS records, rules of security groups), or deploy again.
 #   since: 0.1.0
@@ -69,7 +69,7 @@ violations contains {
 	"key": "addresses",
 	"message": sprintf("the deployments on the cluster %s name several addresses: %s", [cluster, list]),
 	"resource": resource,
-	"evidence": {"addresses": addresses, "named_by": named_by},
+	"evidence": {"addresses": addresses, "named_by": named_by, "workspace": workspace},
 } if {
 	applies
 	_several
@@ -77,6 +77,7 @@ violations contains {
 	list := concat(", ", addresses)
 	cluster := input.cluster.name
 	resource := object.get(input.cluster.id, "value", null)
+	workspace := min({record.workspace | some record in input.scoring.records.found})
 	named_by := [{"deployment": record.id, "address": address} |
 		some record in input.scoring.records.found
 		address := record.address.value

@@ -256,6 +256,7 @@ test_several_addresses_are_listed if {
 			{"deployment": _service.id, "address": "10.0.0.100"},
 			{"deployment": _endpoint.id, "address": "20.0.0.100"},
 		],
+		"workspace": testing.workspace_id,
 	}
 }
 
