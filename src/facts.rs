@@ -4,6 +4,7 @@
 
 pub mod access;
 mod aci;
+mod balancer_subnets;
 mod cluster;
 mod declared;
 pub mod document;
