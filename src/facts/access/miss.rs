@@ -26,7 +26,12 @@ pub(super) fn near(asked: &Asked<'_>, gathered: &Gathered<'_>) -> Vec<Miss> {
         };
         misses.push(Miss { kind, grant: asked.grant(assignment, None) });
     }
-    for assignment in &gathered.strangers {
+    // A group that has some of it, such as Reader, has come no nearer than everybody else.
+    let sufficing = gathered
+        .strangers
+        .iter()
+        .filter(|assignment| asked.demand.met_by(access, &assignment.role, scope).suffices());
+    for assignment in sufficing {
         let via = assignment.principal.as_ref().ok();
         misses.push(Miss { kind: MissKind::Group, grant: asked.grant(assignment, via) });
     }
