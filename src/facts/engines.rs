@@ -1,7 +1,8 @@
 //! The engines that answer what only the graph can tell, made once for all subjects, and their answers in the form of
 //! the document.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::inventory::kubernetes::Cluster;
 use crate::inventory::security::{Access as RuleAccess, Direction, Side};
@@ -25,6 +26,8 @@ pub(super) struct Engines<'a> {
     pub(super) exposure: Exposure<'a>,
     pub(super) access: Access<'a>,
     questions: FlowQuestions,
+    /// What was asked already, by place and question.
+    asked: RefCell<HashMap<String, Answer>>,
 }
 
 impl<'a> Engines<'a> {
@@ -36,6 +39,7 @@ impl<'a> Engines<'a> {
             access: Access::index(inventory),
             // A test holds that the shipped text reads; without a question its answer is missing, which proves nothing.
             questions: FlowQuestions::read(SHIPPED_FLOWS).unwrap_or_default(),
+            asked: RefCell::default(),
         }
     }
 
@@ -137,13 +141,25 @@ impl<'a> Engines<'a> {
             Ok(places) => places,
             Err(reason) => return FlowAnswer::all_unknown(reason),
         };
-        let ask = |place: &Place| self.exposure.ask(place, flow, declared.security_admin_rules());
-        let answers: Vec<Answer> = places.iter().map(ask).collect();
+        let answers: Vec<Answer> = places.iter().map(|place| self.at(place, flow, declared)).collect();
         let stopped = answers.iter().any(|answer| answer.proven() == Ok(Verdict::Deny));
         match Answer::together(answers) {
             Some(answer) => FlowAnswer { stopped_at_some_place: stopped, ..self.told(&answer, declared) },
             None => FlowAnswer::all_unknown(&Reason::new(Code::NotFound, "there is no place to ask at")),
         }
+    }
+
+    /// A flow at one place. Subnet, cluster and compute ask much the same at the same nodes.
+    fn at(&self, place: &Place, flow: &Flow, declared: &Declared<'_>) -> Answer {
+        let admin_rules = declared.security_admin_rules();
+        let key =
+            format!("{} {:?} {:?} {:?} {flow:?}", place.id, place.subnet, place.interface_group, admin_rules);
+        if let Some(known) = self.asked.borrow().get(&key) {
+            return known.clone();
+        }
+        let answer = self.exposure.ask(place, flow, admin_rules);
+        self.asked.borrow_mut().insert(key, answer.clone());
+        answer
     }
 
     fn told(&self, answer: &Answer, declared: &Declared<'_>) -> FlowAnswer {
