@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::facts::access::{Access, Question, Wanted};
 use crate::facts::exposure::{Exposure, Flow, Witness};
 use crate::inventory::security::Direction;
-use crate::inventory::{Inventory, ObjectId, Reason, ResourceId};
+use crate::inventory::{Inventory, ObjectId, Reason, ResourceId, printable};
 use crate::{snapshot_file, telemetry};
 
 use super::{Failure, collect, print};
@@ -155,7 +155,7 @@ fn access(arguments: &AccessArguments) -> Result<Answer, Failure> {
 }
 
 fn line(text: &mut String, line: &str) {
-    let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let line = printable(line);
     // Writing into a String cannot fail.
     let _ = writeln!(text, "{line}");
 }

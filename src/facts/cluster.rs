@@ -28,7 +28,7 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
             return unknown;
         }
     };
-    let own = own_vnet(cluster);
+    let own = own_vnet(inventory, cluster);
     let vnets = vnets(inventory, cluster);
     let service = service_ranges(cluster, computes);
     let dns = first_told(cluster.dns_service_ip.clone(), computes, |compute| &compute.dns_service_ip);
@@ -91,7 +91,7 @@ pub(super) fn facts(inventory: &Inventory, target: &Known<ResourceId>, computes:
 
 /// The VNets that a cluster lives in.
 pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<Vec<ResourceId>> {
-    if own_vnet(cluster)? {
+    if pools_in_own_vnet(cluster)? {
         let vnets = cluster.subnets()?.iter().map(vnet_of).collect::<Known<BTreeSet<_>>>()?;
         return Ok(vnets.into_iter().collect());
     }
@@ -108,7 +108,19 @@ pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Kno
     }
 }
 
-pub(super) fn own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
+/// Whether a cluster's nodes live in a VNet that the customer brought. That AKS made one needs a witness: where nothing
+/// hides it and there is none, the pools' word is not believed.
+pub(super) fn own_vnet(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<bool> {
+    if pools_in_own_vnet(cluster)? {
+        return Ok(true);
+    }
+    match vnets(inventory, cluster) {
+        Err(reason) if reason.code == Code::NotFound => Err(reason),
+        _ => Ok(false),
+    }
+}
+
+fn pools_in_own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {
     let mut own = BTreeSet::new();
     for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
         own.insert(pool.node_subnet.clone()?.is_some());

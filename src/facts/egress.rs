@@ -110,12 +110,17 @@ fn is_default(route: &Route) -> bool {
 }
 
 fn default_route(routes: &[RouteNode]) -> Known<Option<Route>> {
-    let mut found = None;
+    let mut found: Option<Route> = None;
     for node in routes {
         let route = route(node)?;
-        if is_default(&route) {
-            found = Some(route);
+        if !is_default(&route) {
+            continue;
         }
+        // Azure lets a table have one route per prefix.
+        if found.as_ref().is_some_and(|other| *other != route) {
+            return Err(Reason::new(Code::Ambiguous, "the route table has several default routes"));
+        }
+        found = Some(route);
     }
     Ok(found)
 }

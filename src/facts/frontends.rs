@@ -43,6 +43,13 @@ pub(super) struct Frontends {
     pub(super) unsettled: Option<Reason>,
 }
 
+impl Serving {
+    /// Whether both are the same frontend.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.facts.load_balancer == other.facts.load_balancer && self.facts.name == other.facts.name
+    }
+}
+
 impl Frontends {
     /// The frontends of every load balancer in the cluster's node resource group.
     pub(super) fn of(inventory: &Inventory, cluster: &Cluster) -> Self {
@@ -69,7 +76,15 @@ impl Frontends {
     fn add(&mut self, inventory: &Inventory, balancer: &LoadBalancer) -> Known<()> {
         let rules = balancer.rules.as_ref().map_err(Clone::clone)?;
         let translated = balancer.translated.as_ref().map_err(Clone::clone)?;
-        for frontend in balancer.frontends.as_ref().map_err(Clone::clone)? {
+        let listed = balancer.frontends.as_ref().map_err(Clone::clone)?;
+        let ids = listed.iter().map(|frontend| frontend.id.clone()).collect::<Known<Vec<_>>>()?;
+        let led = rules.iter().map(|rule| rule.frontend.clone()).collect::<Known<Vec<_>>>()?;
+        // A rule that leads from a frontend which is not listed: the list is not all of them.
+        if let Some(unlisted) = led.iter().chain(translated).find(|id| !ids.contains(id)) {
+            let message = format!("{} has a rule for {unlisted}, which it does not list", balancer.id);
+            self.hidden.get_or_insert(Reason::new(crate::inventory::Code::NotFound, message));
+        }
+        for frontend in listed {
             let id = frontend.id.clone()?;
             let mut ways = Vec::new();
             for rule in rules {
@@ -162,7 +177,7 @@ fn address(inventory: &Inventory, frontend: &FrontendNode, internal: bool) -> Kn
 
 pub(super) fn same_address(one: &str, other: &str) -> bool {
     match (one.trim().parse::<IpAddr>(), other.trim().parse::<IpAddr>()) {
-        (Ok(one), Ok(other)) => one == other,
+        (Ok(one), Ok(other)) => one.to_canonical() == other.to_canonical(),
         _ => false,
     }
 }

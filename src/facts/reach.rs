@@ -53,7 +53,7 @@ pub(super) fn places_of_subnet(
 /// The places of a cluster's nodes, in the customer's VNet or in the one that AKS made.
 pub(super) fn places_of_nodes(engines: &Engines<'_>, cluster: &Cluster) -> Known<Vec<Place>> {
     let mut places = Vec::new();
-    if cluster::own_vnet(cluster)? {
+    if cluster::own_vnet(engines.inventory, cluster)? {
         for subnet in &cluster::node_subnet_ids(cluster)? {
             places.extend(engines.node_places(cluster, subnet)?);
         }
@@ -224,12 +224,28 @@ pub(super) fn of_compute(
         if let Some(better) = asked.scoring(answer, &serving.found) {
             *answer = better;
         }
+        // A caller to whose family no frontend speaks is not let in.
+        if answer.verdict.value() == Some(&Verdict::Allow)
+            && let Some(reason) = unspoken(&parameters)
+        {
+            *answer = FlowAnswer::all_unknown(&reason);
+        }
         // Who is stopped at one address is stopped; who is let in at those that were found may be stopped at others.
         if let (Some(Verdict::Allow), Some(reason)) = (answer.verdict.value(), &serving.missing) {
             *answer = FlowAnswer::all_unknown(reason);
         }
     }
     answers
+}
+
+/// Why a caller finds no frontend of its address family.
+fn unspoken(parameters: &Parameters) -> Option<Reason> {
+    let texts = |name| parameters.get(name).and_then(|texts| texts.as_ref().ok()).into_iter().flatten();
+    let version_6 = |text: &String| text.contains(':');
+    let caller = texts("callers")
+        .find(|caller| texts("scoring_addresses").all(|address| version_6(address) != version_6(caller)))?;
+    let message = format!("no frontend that serves scoring speaks the address family of the caller {caller}");
+    Some(Reason::new(Code::Undecidable, message))
 }
 
 /// What a question of scoring is asked with.
@@ -260,8 +276,13 @@ impl Asked<'_> {
             Ok(floating) => floating,
             Err(reason) => return Some(FlowAnswer::all_unknown(&reason)),
         };
-        if floating.iter().any(|floating| *floating) {
+        if floating.iter().all(|floating| *floating) {
             return None;
+        }
+        if floating.iter().any(|floating| *floating) {
+            let message =
+                "some ports of scoring keep the frontend's address as the destination, and some do not";
+            return Some(FlowAnswer::all_unknown(&Reason::new(Code::Ambiguous, message)));
         }
         flow.ports =
             ways.iter().map(|way| PortRange { first: way.backend_port, last: way.backend_port }).collect();

@@ -10,7 +10,7 @@ use crate::inventory::{Code, Inventory, Kind, Known, ObjectId, Reason, ResourceI
 
 use super::access::{NETWORK_CONTRIBUTOR, Question, SUBNET_JOIN, Wanted};
 use super::aci;
-use super::cluster::vnet_ref;
+use super::cluster::{own_vnet, vnet_ref};
 use super::declared::undeclared;
 use super::document::{
     ClusterAccess, DeployerRight, Deployers, Fact, GroupRights, Right, Search, SubnetRights,
@@ -31,7 +31,7 @@ const VNET_JOIN: &str = "Microsoft.Network/virtualNetworks/join/action";
 
 /// The rights of a cluster's control plane on the subnets of its nodes and pods, and on their VNets' resource groups.
 pub(super) fn of_cluster(engines: &Engines<'_>, cluster: &Cluster) -> ClusterAccess {
-    let subnets = pool_subnets(cluster);
+    let subnets = pool_subnets(engines.inventory, cluster);
     let groups: Known<BTreeSet<ResourceId>> = subnets.clone().and_then(|subnets| {
         let group = |id: &ResourceId| {
             id.resource_group()
@@ -106,7 +106,8 @@ fn network_contributor(ask: &dyn Fn(Option<Wanted>) -> Right) -> Right {
 }
 
 /// The subnets of a cluster's nodes and pods. The API server's own is delegated, and AKS asks other rights there.
-fn pool_subnets(cluster: &Cluster) -> Known<BTreeSet<ResourceId>> {
+fn pool_subnets(inventory: &Inventory, cluster: &Cluster) -> Known<BTreeSet<ResourceId>> {
+    own_vnet(inventory, cluster)?;
     let mut subnets = BTreeSet::new();
     for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
         subnets.extend(pool.node_subnet.clone()?);
@@ -139,7 +140,9 @@ fn networks(
             }
             inventory.cluster(&id).map(|cluster| (cluster.state != Ok(State::Deleting)).then_some(cluster))
         });
-        let found = cluster.and_then(|cluster| cluster.map_or(Ok(BTreeSet::new()), pool_subnets));
+        let found = cluster.and_then(|cluster| {
+            cluster.map_or(Ok(BTreeSet::new()), |cluster| pool_subnets(inventory, cluster))
+        });
         match found {
             Ok(found) => subnets.extend(found),
             Err(reason) => drop(hidden.get_or_insert(reason)),

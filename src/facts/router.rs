@@ -58,10 +58,10 @@ pub(super) fn facts(
     let frontends = cluster.clone().map(|cluster| Frontends::of(inventory, cluster));
     let addresses = records.addresses();
     let serving = match &frontends {
-        Ok(frontends) => serving(frontends, &addresses, &declared),
+        Ok(frontends) => serving(frontends, &addresses, &declared, &records),
         Err(reason) => Leading::unknown(reason.clone()),
     };
-    let private = private(&declared, &serving, &frontends, &addresses)
+    let private = private(&declared, &serving, &frontends, &addresses, &records)
         .and_then(|private| if private { behind_nodes(inventory, compute, cluster) } else { Ok(false) });
     let declared_subnet = match &compute.kind {
         Ok(ComputeKind::Aks) | Err(_) => compute.router.subnet.clone(),
@@ -136,8 +136,7 @@ impl Records {
     /// resolve, or records out of sight, make it unknown.
     fn addresses(&self) -> Known<Vec<String>> {
         let hosts = self.uris.iter().map(|uri| &uri.host).chain(&self.front_end);
-        let addresses: BTreeSet<String> =
-            hosts.clone().filter_map(|host| host.parse::<IpAddr>().ok()).map(|ip| ip.to_string()).collect();
+        let addresses: BTreeSet<String> = hosts.clone().filter_map(|host| address(host)).collect();
         if !addresses.is_empty() {
             return Ok(addresses.into_iter().collect());
         }
@@ -145,6 +144,13 @@ impl Records {
             return Err(by_name(name));
         }
         self.hidden.clone().map_or(Ok(Vec::new()), Err)
+    }
+
+    /// Why scoring may be recorded at other addresses than those that are told: by a name, or out of sight.
+    fn open(&self) -> Option<Reason> {
+        let mut hosts = self.uris.iter().map(|uri| &uri.host).chain(&self.front_end);
+        let name = hosts.find(|host| address(host).is_none());
+        name.map(|name| by_name(name)).or_else(|| self.hidden.clone())
     }
 
     /// The ports of scoring: by the scoring URIs, else by whether the router speaks TLS.
@@ -159,6 +165,11 @@ impl Records {
         };
         Ok(vec![if tls { 443 } else { 80 }])
     }
+}
+
+/// The address that a host is, in the one form that an address has.
+pub(super) fn address(host: &str) -> Option<String> {
+    host.parse::<IpAddr>().ok().map(|address| address.to_canonical().to_string())
 }
 
 /// The reason that a host gives which is no address.
@@ -195,18 +206,35 @@ pub(super) fn deployments<'a>(inventory: &'a Inventory, compute: &Compute) -> Ve
         .collect()
 }
 
-/// Why a deployment of the workspace may run on this compute unseen.
+/// Why a deployment of the workspace may run on this compute unseen: it does not tell its compute, or one that nobody
+/// knows.
 pub(super) fn untold(inventory: &Inventory, compute: &Compute) -> Option<Reason> {
-    let mut services = inventory
-        .services
-        .values()
-        .filter(|service| service.workspace == compute.workspace && service.on_aci != Ok(true));
-    let mut endpoints =
-        inventory.online_endpoints.values().filter(|endpoint| endpoint.workspace == compute.workspace);
-    services
-        .find_map(|service| service.on_aci.as_ref().err().or(service.compute.as_ref().err()))
-        .or_else(|| endpoints.find_map(|endpoint| endpoint.compute.as_ref().err()))
-        .cloned()
+    let workspace = &compute.workspace;
+    let known = |id: &ResourceId| inventory.computes.contains_key(id);
+    let strange = |of: &ResourceId, told: &str| {
+        let message = format!("{of} says that it runs on `{told}`, which is no compute of its workspace");
+        Reason::new(Code::NotFound, message)
+    };
+    for service in inventory.services.values() {
+        if service.workspace != *workspace || service.on_aci == Ok(true) {
+            continue;
+        }
+        match (&service.on_aci, &service.compute) {
+            (Err(reason), _) | (_, Err(reason)) => return Some(reason.clone()),
+            (Ok(_), Ok(name)) if !known(&workspace.child(&format!("computes/{name}"))) => {
+                return Some(strange(&service.id, name));
+            }
+            _ => {}
+        }
+    }
+    for endpoint in inventory.online_endpoints.values().filter(|one| one.workspace == *workspace) {
+        match &endpoint.compute {
+            Err(reason) => return Some(reason.clone()),
+            Ok(Some(id)) if !known(id) => return Some(strange(&endpoint.id, id.as_spelled())),
+            Ok(_) => {}
+        }
+    }
+    None
 }
 
 /// The extension that makes a cluster serve models.
@@ -270,7 +298,12 @@ pub(super) fn declared(
 
 /// The frontends that serve scoring. Without a recorded address it is those with rules, if they are all of the kind
 /// that is declared; otherwise it is not told which of them leads to the router.
-fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Known<RouterKind>) -> Leading {
+fn serving(
+    frontends: &Frontends,
+    addresses: &Known<Vec<String>>,
+    declared: &Known<RouterKind>,
+    records: &Records,
+) -> Leading {
     if let Ok(addresses) = addresses
         && !addresses.is_empty()
     {
@@ -278,6 +311,11 @@ fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Kno
         // A router without a load balancer is reached at addresses of nodes, or of the cluster's inside.
         if *declared == Ok(RouterKind::NoLoadBalancer) && frontends.hidden.is_none() {
             leading.missing = None;
+        }
+        // Another record may lead to a public frontend, where there is one.
+        let mut others = frontends.serving.iter().filter(|serving| serving.facts.public);
+        if others.any(|other| !leading.found.iter().any(|found| found.is(other))) {
+            leading.missing = leading.missing.or_else(|| records.open());
         }
         return leading;
     }
@@ -287,7 +325,10 @@ fn serving(frontends: &Frontends, addresses: &Known<Vec<String>>, declared: &Kno
     if let Some(reason) = frontends.hidden.as_ref().or(unseen) {
         return Leading::unknown(reason.clone());
     }
-    let scoring = |serving: &&Serving| serving.facts.ports.iter().any(|port| matches!(port, 80 | 443));
+    let recorded: BTreeSet<u16> = records.uris.iter().map(|uri| uri.port).collect();
+    let scoring = |serving: &&Serving| {
+        serving.facts.ports.iter().any(|port| matches!(port, 80 | 443) || recorded.contains(port))
+    };
     let candidates: Vec<Serving> = frontends.serving.iter().filter(scoring).cloned().collect();
     let public = candidates.iter().filter(|serving| serving.facts.public).count();
     let of_declared_kind = match declared {
@@ -336,6 +377,7 @@ fn private(
     serving: &Leading,
     frontends: &Known<Frontends>,
     addresses: &Known<Vec<String>>,
+    records: &Records,
 ) -> Known<bool> {
     let recorded = addresses.as_ref().is_ok_and(|addresses| !addresses.is_empty());
     let public = serving.public().next().is_some();
@@ -350,6 +392,16 @@ fn private(
     match declared {
         Ok(RouterKind::NoLoadBalancer) => {
             let frontends = frontends.as_ref().map_err(Clone::clone)?;
+            // Something else may make it public, such as a gateway in front.
+            if let Some(reason) = records.open() {
+                return Err(reason);
+            }
+            if let Some(address) = addresses.iter().flatten().find(|address| is_public(address)) {
+                let message = format!(
+                    "the router has no load balancer of its own, but scoring is recorded at the public address {address}"
+                );
+                return Err(Reason::new(Code::Undecidable, message));
+            }
             if let Some(open) = frontends.serving.iter().find(|serving| serving.facts.public) {
                 let message = format!(
                     "the router has no load balancer of its own, but the public frontend {} of {} leads into the cluster, perhaps to it",
@@ -411,7 +463,10 @@ fn behind_nodes(inventory: &Inventory, compute: &Compute, cluster: &Known<&Clust
     Ok(true)
 }
 
+fn is_public(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok_and(|address| !is_private_address(address))
+}
+
 fn all_public(addresses: &Known<Vec<String>>) -> bool {
-    let public = |text: &String| text.parse::<IpAddr>().is_ok_and(|address| !is_private_address(address));
-    addresses.as_ref().is_ok_and(|all| !all.is_empty() && all.iter().all(public))
+    addresses.as_ref().is_ok_and(|all| !all.is_empty() && all.iter().all(|text| is_public(text)))
 }

@@ -154,5 +154,5 @@ impl<'a> Balanced<'a> {
 }
 
 fn read(host: &str) -> Known<String> {
-    host.parse::<IpAddr>().map(|address| address.to_string()).map_err(|_| by_name(host))
+    router::address(host).ok_or_else(|| by_name(host))
 }

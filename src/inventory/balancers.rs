@@ -1,6 +1,7 @@
 //! Load balancers and public addresses.
 
 use super::field::{self, Part};
+use super::network::subnet_id;
 use super::state::State;
 use super::{Known, Record, ResourceId};
 
@@ -81,7 +82,7 @@ impl LoadBalancer {
         let frontend = |part| Frontend {
             id: field::FRONTEND_ID.told_id(part),
             name: field::FRONTEND_NAME.told_text(part).map(str::to_owned),
-            subnet: field::FRONTEND_SUBNET.id(part),
+            subnet: subnet_id(&field::FRONTEND_SUBNET, part),
             private_address: field::FRONTEND_ADDRESS.told_text(part).map(str::to_owned),
             public_address: field::FRONTEND_PUBLIC.id(part),
             public_prefix: field::FRONTEND_PREFIX.id(part),

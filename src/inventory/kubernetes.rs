@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::authorization::{Identities, ObjectId, Principal};
 use super::field::{self, Part};
 use super::machine_learning::fold_region;
-use super::network::singular_and_plural;
+use super::network::{singular_and_plural, subnet_id};
 use super::state::State;
 use super::{Code, Known, Reason, Record, ResourceId};
 
@@ -99,8 +99,8 @@ impl Cluster {
                         .told_text(part)
                         .map(|text| text.eq_ignore_ascii_case("VirtualMachineScaleSets")),
                     public_nodes: field::CLUSTER_POOL_PUBLIC.flag(part).map(|flag| flag == Some(true)),
-                    node_subnet: field::CLUSTER_POOL_SUBNET.id(part),
-                    pod_subnet: field::CLUSTER_POD_SUBNET.id(part),
+                    node_subnet: subnet_id(&field::CLUSTER_POOL_SUBNET, part),
+                    pod_subnet: subnet_id(&field::CLUSTER_POD_SUBNET, part),
                 };
                 list.into_iter().map(read).collect()
             }),

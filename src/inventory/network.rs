@@ -251,6 +251,15 @@ impl NetworkProfile {
     }
 }
 
+/// The value as a subnet's id, for fields whose absence means that there is none.
+pub(super) fn subnet_id(field: &Field, part: Part<'_>) -> Known<Option<ResourceId>> {
+    let Some(id) = field.id(part)? else { return Ok(None) };
+    match id.resource_type().as_deref() {
+        Some("microsoft.network/virtualnetworks/subnets") => Ok(Some(id)),
+        _ => Err(field.not_understood(part, "a subnet's id")),
+    }
+}
+
 /// The union of a singular and a plural field; not told only if both are not.
 pub(super) fn singular_and_plural(singular: &Field, plural: &Field, part: Part<'_>) -> Known<Vec<String>> {
     let one = singular.told_text(part).map(|text| vec![text.to_owned()]);
