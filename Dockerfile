@@ -10,12 +10,12 @@ FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /build
 
 # The dependencies, in a layer that changes with the manifests only. Cargo wants the manifest of every workspace
-# member and a source file for each target; the simulator's and the benchmark's code is not needed. The empty package is cleaned away,
+# member and a source file for each target; the simulator's and the benchmarks' code is not needed. The empty package is cleaned away,
 # for COPY keeps old time stamps and cargo would take the real sources for already built.
 COPY Cargo.toml Cargo.lock ./
 COPY tests/armsim/Cargo.toml tests/armsim/
 RUN mkdir -p src benches tests/armsim/src \
- && touch src/lib.rs benches/flow.rs tests/armsim/src/lib.rs \
+ && touch src/lib.rs benches/access.rs benches/flow.rs tests/armsim/src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
  && cargo build --release --locked --package mlfence \
  && cargo clean --release --locked --package mlfence \

@@ -127,6 +127,13 @@ fn the_image_has_every_workspace_member_and_the_compiler_that_cargo_asks_for() {
         let path = format!("{member}/Cargo.toml");
         assert!(instructions.iter().any(|line| line.contains(&path)), "the Dockerfile does not copy {path}");
     }
+    // Cargo refuses a manifest whose targets have no file.
+    let mut lines = manifest.lines();
+    while lines.by_ref().any(|line| line.trim() == "[[bench]]") {
+        let name = lines.by_ref().find_map(|line| line.strip_prefix("name = ")).expect("a bench has a name");
+        let path = format!("benches/{}.rs", name.trim_matches('"'));
+        assert!(instructions.iter().any(|line| line.contains(&path)), "the Dockerfile does not make {path}");
+    }
     let version =
         manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a rust-version");
     let base = format!("FROM rust:{}.", version.trim_matches('"'));

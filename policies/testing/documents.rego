@@ -291,6 +291,7 @@ aks_cluster := object.union(_document("aks_cluster", cluster_id, "aks"), {
 	},
 	"egress": {
 		"type": {"value": "loadbalancer"},
+		"provided": {"value": true},
 		"appliance_trusted": unknown("undeclared"),
 		"subnets": {"value": [subnet_egress]},
 	},

@@ -171,6 +171,16 @@ fn guid(node: &Node<'_>) -> Option<String> {
     None
 }
 
+/// The object id of one principal. The zero guid stands for everybody, and for a blank that was not filled in.
+fn principal(node: &Node<'_>) -> Option<String> {
+    let id = guid(node)?;
+    if id.bytes().any(|byte| !matches!(byte, b'0' | b'-')) {
+        return Some(id);
+    }
+    node.problem(format!("`{id}` is no principal's object id"));
+    None
+}
+
 fn declarations(node: &Node<'_>) -> Declarations {
     let mut declarations = Declarations::default();
     let Some(mut table) = node.table() else { return declarations };
@@ -198,7 +208,7 @@ fn expectations(node: &Node<'_>) -> Expectations {
     let mut expectations = Expectations::default();
     let Some(mut table) = node.table() else { return expectations };
     let openness = [("private", Openness::Private), ("any", Openness::Any)];
-    expectations.deployers = table.take("deployers").map(|node| node.list_of(guid));
+    expectations.deployers = table.take("deployers").map(|node| node.list_of(principal));
     expectations.callers = table.take("callers").map(|node| node.list_of(|item| prefix(item)));
     expectations.control_plane = table.take("control_plane").and_then(|node| node.one_of(&openness));
     expectations.scoring = table.take("scoring").and_then(|node| node.one_of(&openness));

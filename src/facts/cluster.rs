@@ -111,13 +111,18 @@ pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Kno
 /// Whether a cluster's nodes live in a VNet that the customer brought. That AKS made one needs a witness: where nothing
 /// hides it and there is none, the pools' word is not believed.
 pub(super) fn own_vnet(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<bool> {
-    if pools_in_own_vnet(cluster)? {
-        return Ok(true);
+    match (pools_in_own_vnet(cluster)?, unwitnessed(inventory, cluster)) {
+        (false, Some(reason)) => Err(reason),
+        (own, _) => Ok(own),
     }
-    match vnets(inventory, cluster) {
-        Err(reason) if reason.code == Code::NotFound => Err(reason),
-        _ => Ok(false),
+}
+
+/// Why it is not believed that AKS made a cluster's VNet, as its pools say; none if they don't, or where it is.
+pub(super) fn unwitnessed(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Option<Reason> {
+    if pools_in_own_vnet(cluster) != Ok(false) {
+        return None;
     }
+    vnets(inventory, cluster).err().filter(|reason| reason.code == Code::NotFound)
 }
 
 fn pools_in_own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {

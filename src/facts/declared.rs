@@ -63,7 +63,8 @@ impl<'a> Declared<'a> {
 /// The reason that a missing declaration gives.
 pub(super) fn undeclared(key: &str, workspace: &ResourceId, what: &str) -> Reason {
     let key = format!("expectations.{key}");
-    let message = format!("{what}: declare `{key}`");
+    let name = key.trim_start_matches("expectations.");
+    let message = format!("{what}: declare `{name}` under `expectations.default`");
     Reason::new(Code::Undeclared, message).settled_by(SettleBy::Declaration, key, workspace)
 }
 

@@ -7,7 +7,7 @@ use crate::inventory::kubernetes::Cluster;
 use crate::inventory::network::prefix;
 use crate::inventory::routes::{Route as RouteNode, RouteTable};
 use crate::inventory::state::unsettled;
-use crate::inventory::{Code, Inventory, Known, Reason, ResourceId};
+use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
 use super::declared::Declared;
@@ -34,9 +34,40 @@ pub(super) fn facts(engines: &Engines<'_>, cluster: &Cluster, declared: &Declare
         .map(|ids| ids.iter().map(|id| of_subnet(engines, cluster, id, declared)).collect());
     Egress {
         r#type: cluster.outbound_type.clone().into(),
+        provided: provided(engines.inventory, cluster).into(),
         appliance_trusted: declared.appliance_trusted().into(),
         subnets: subnets.into(),
     }
+}
+
+/// Whether what AKS keeps for the cluster's outbound type is there.
+fn provided(inventory: &Inventory, cluster: &Cluster) -> Known<bool> {
+    let kind = match cluster.outbound_type.as_deref().map_err(Clone::clone)? {
+        "loadbalancer" => Kind::LoadBalancers,
+        "managednatgateway" | "managednatgatewayv2" => Kind::NatGateways,
+        _ => return Ok(true),
+    };
+    let group = cluster.node_resource_group.clone()?;
+    if let Some(reason) = inventory.coverage.incomplete(kind, &group) {
+        // The cluster's own record names the addresses that its load balancer sends from.
+        let told = kind == Kind::LoadBalancers && cluster.outbound_addresses.is_ok();
+        return if told { Ok(true) } else { Err(reason) };
+    }
+    let found = if kind == Kind::LoadBalancers {
+        let balancers = inventory.load_balancers.values().filter(|balancer| group.contains(&balancer.id));
+        exists(balancers.map(|balancer| {
+            let frontends = balancer.frontends.as_ref().map_err(Clone::clone)?;
+            exists(frontends.iter().map(|frontend| Ok(frontend.subnet.clone()?.is_none())))
+        }))
+    } else {
+        let gateways = inventory.nat_gateways.values().filter(|gateway| group.contains(&gateway.id));
+        exists(gateways.map(|gateway| gateway.has_address.clone()))
+    };
+    if found? {
+        return Ok(true);
+    }
+    let message = format!("among the {kind} of {group} none leads out, as the cluster's outbound type says");
+    Err(Reason::new(Code::Unproven, message))
 }
 
 fn of_subnet(

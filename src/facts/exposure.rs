@@ -201,7 +201,8 @@ impl<'a> Exposure<'a> {
             path.unread_admin = Some(declare(Reason::new(Code::Undecidable, message)));
         } else if let Some(reason) = self.inventory.coverage.incomplete_anywhere(Kind::SecurityAdminRules) {
             let message = format!(
-                "security admin rules come before every group, and were not read: {}",
+                "security admin rules of a network manager would come before every group, and may stand where nobody \
+                 could read ({}): declare `security_admin_rules: none` under `expectations.default` if there are none",
                 reason.message
             );
             path.reservations.push(declare(Reason { message, ..reason }));

@@ -48,7 +48,7 @@ impl Hosting {
                     continue;
                 }
             };
-            match cluster::own_vnet(inventory, cluster).and_then(|_| cluster.subnets()) {
+            match cluster::unwitnessed(inventory, cluster).map_or_else(|| cluster.subnets(), Err) {
                 Ok(subnets) => {
                     for subnet in subnets {
                         let place = hosting.subnets.entry(subnet).or_default();

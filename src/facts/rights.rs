@@ -10,7 +10,7 @@ use crate::inventory::{Code, Inventory, Kind, Known, ObjectId, Reason, ResourceI
 
 use super::access::{NETWORK_CONTRIBUTOR, Question, SUBNET_JOIN, Wanted};
 use super::aci;
-use super::cluster::{own_vnet, vnet_ref};
+use super::cluster::{unwitnessed, vnet_ref};
 use super::declared::undeclared;
 use super::document::{
     ClusterAccess, DeployerRight, Deployers, Fact, GroupRights, Right, Search, SubnetRights,
@@ -107,7 +107,9 @@ fn network_contributor(ask: &dyn Fn(Option<Wanted>) -> Right) -> Right {
 
 /// The subnets of a cluster's nodes and pods. The API server's own is delegated, and AKS asks other rights there.
 fn pool_subnets(inventory: &Inventory, cluster: &Cluster) -> Known<BTreeSet<ResourceId>> {
-    own_vnet(inventory, cluster)?;
+    if let Some(reason) = unwitnessed(inventory, cluster) {
+        return Err(reason);
+    }
     let mut subnets = BTreeSet::new();
     for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
         subnets.extend(pool.node_subnet.clone()?);

@@ -61,7 +61,7 @@ pub(super) fn facts(
         Ok(frontends) => serving(frontends, &addresses, &declared, &records),
         Err(reason) => Leading::unknown(reason.clone()),
     };
-    let private = private(&declared, &serving, &frontends, &addresses, &records)
+    let private = private(&declared, &serving, &frontends, &addresses)
         .and_then(|private| if private { behind_nodes(inventory, compute, cluster) } else { Ok(false) });
     let declared_subnet = match &compute.kind {
         Ok(ComputeKind::Aks) | Err(_) => compute.router.subnet.clone(),
@@ -377,7 +377,6 @@ fn private(
     serving: &Leading,
     frontends: &Known<Frontends>,
     addresses: &Known<Vec<String>>,
-    records: &Records,
 ) -> Known<bool> {
     let recorded = addresses.as_ref().is_ok_and(|addresses| !addresses.is_empty());
     let public = serving.public().next().is_some();
@@ -392,10 +391,7 @@ fn private(
     match declared {
         Ok(RouterKind::NoLoadBalancer) => {
             let frontends = frontends.as_ref().map_err(Clone::clone)?;
-            // Something else may make it public, such as a gateway in front.
-            if let Some(reason) = records.open() {
-                return Err(reason);
-            }
+            // Something else makes it public, such as a gateway in front.
             if let Some(address) = addresses.iter().flatten().find(|address| is_public(address)) {
                 let message = format!(
                     "the router has no load balancer of its own, but scoring is recorded at the public address {address}"

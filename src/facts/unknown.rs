@@ -61,6 +61,7 @@ impl AllUnknown for Egress {
     fn all_unknown(reason: &Reason) -> Self {
         Egress {
             r#type: Fact::all_unknown(reason),
+            provided: Fact::all_unknown(reason),
             appliance_trusted: Fact::all_unknown(reason),
             subnets: Fact::all_unknown(reason),
         }

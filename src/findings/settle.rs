@@ -103,7 +103,15 @@ fn words(by: SettleBy, at: &ResourceId, what: &[String]) -> String {
         // A whole kind of estate is missing: the built-in role is the shorter way to say it.
         SettleBy::Permission if is_role(by, what) => format!("grant Reader on {at}"),
         SettleBy::Permission => format!("grant {} on {at}", join(what)),
-        SettleBy::Declaration => format!("declare {} for {at}", join(what)),
+        // The keys stand under `expectations.default` or, for one workspace, under `expectations.workspaces`.
+        SettleBy::Declaration => {
+            let keys: Vec<String> =
+                what.iter().map(|key| key.trim_start_matches("expectations.").to_owned()).collect();
+            format!(
+                "declare {} (expectations.default, or expectations.workspaces for {at} alone)",
+                join(&keys)
+            )
+        }
         SettleBy::Scope if at.subscription().is_some() => {
             format!("include {at} in the sweep, with Reader on it")
         }

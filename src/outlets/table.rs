@@ -256,7 +256,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     if text.trim().is_empty() {
         return Vec::new();
     }
-    if text.starts_with("az ") && text.chars().count() > width {
+    if ["az ", "kubectl "].iter().any(|program| text.starts_with(program)) && text.chars().count() > width {
         return command(&text, width);
     }
     textwrap::wrap(&text, options(width)).into_iter().map(Into::into).collect()

@@ -24,11 +24,11 @@
 #     title: Configure Azure CNI networking, prerequisites
 #     revised: "2026-01-29"
 #   remediation: |
-#     Give the subnet a way out:
+#     Mend the default route:
+#     az network route-table route update --subscription <route-table-subscription> --resource-group <route-table-rg> --route-table-name <route-table> --name <choose-route> --next-hop-type VirtualAppliance --next-hop-ip-address <choose-address>
+#     Or give the subnet a way out of its own:
 #     az network nat gateway create --subscription <subnet-subscription> --resource-group <subnet-rg> --name <choose-nat-gateway> --public-ip-addresses <choose-public-ip>
 #     az network vnet subnet update --ids <subnet-id> --nat-gateway <choose-nat-gateway>
-#     Or mend the default route:
-#     az network route-table route update --subscription <route-table-subscription> --resource-group <route-table-rg> --route-table-name <route-table> --name <choose-route> --next-hop-type VirtualAppliance --next-hop-ip-address <choose-address>
 #     Or allow TCP 443 before (by a lower number than) the rule that denies it:
 #     az network nsg rule create --subscription <nsg-subscription> --resource-group <nsg-rg> --nsg-name <nsg> --name allow-https --priority <choose-priority> --direction Outbound --access Allow --protocol Tcp --destination-address-prefixes Internet --destination-port-ranges 443
 #   since: 0.1.0
@@ -119,6 +119,7 @@ _rest_leaves(subnet) if subnet.default_route.value.next_hop in _appliances
 
 _rest_leaves(subnet) if {
 	_type in _managed
+	input.egress.provided.value
 	_undirected(subnet)
 }
 
@@ -220,9 +221,14 @@ undecided contains reason if {
 	some reason in answers.gaps(subnet.https)
 }
 
+undecided contains reason if {
+	applies
+	reason := input.egress.provided.unknown
+}
+
 undecided contains {
 	"code": "unproven",
-	"message": sprintf("outbound TCP 443 is restricted in the subnet %s%s; whether what Azure Machine Learning (FW-001) and AKS (FW-002) require gets out is not judged", [name, proof]),
+	"message": sprintf("outbound TCP 443 is restricted in the subnet %s%s; whether what Azure Machine Learning and AKS require gets out is not judged yet", [name, proof]),
 } if {
 	applies
 	some subnet in _subnets

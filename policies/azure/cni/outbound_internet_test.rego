@@ -210,6 +210,11 @@ cases := {
 			{"stopped_at_some_place": true},
 		)})]),
 	},
+	"nothing_provided": {
+		"note": "the outbound type names a load balancer, and none leads out",
+		"want": "unknown",
+		"document": testing.changed(testing.aks_cluster, {"egress": {"provided": testing.unknown("unproven")}}),
+	},
 	"subnet_changing": {
 		"note": "no pass while the subnet, its route table or its NAT gateway is being changed",
 		"want": "unknown",

@@ -32,7 +32,7 @@
 #     revised: "2026-07-31"
 #   remediation: |
 #     Scoring by an internal load balancer, for a v2 extension:
-#     az k8s-extension update --subscription <cluster-subscription> --resource-group <cluster-rg> --cluster-name <cluster> --cluster-type managedClusters --name <choose-extension> --config internalLoadBalancerProvider=azure
+#     az k8s-extension update --subscription <cluster-subscription> --resource-group <cluster-rg> --cluster-name <cluster> --cluster-type managedClusters --name <choose-extension> --config inferenceRouterServiceType=LoadBalancer internalLoadBalancerProvider=azure
 #     A private API server, for an existing cluster only with API server VNet integration:
 #     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --enable-apiserver-vnet-integration --apiserver-subnet-id <choose-subnet-id>
 #     az aks update --subscription <cluster-subscription> --resource-group <cluster-rg> --name <cluster> --enable-private-cluster

@@ -133,7 +133,7 @@ _restricted if {
 
 notes contains {
 	"code": "restricted",
-	"message": sprintf("outbound traffic is restricted: %s; the registry is reached, but whether the required outbound rules of Azure Machine Learning (FW-001) and of AKS (FW-002) are there is not judged", [stopped]),
+	"message": sprintf("outbound traffic is restricted: %s; the registry is reached, but whether the other outbound rules that Azure Machine Learning and AKS require are there is not judged yet", [stopped]),
 } if {
 	_restricted
 	stopped := concat("; ", [text |

@@ -124,7 +124,7 @@ notes contains note if {
 
 notes contains {
 	"code": "layers_in_storage",
-	"message": sprintf("image layers of the registry %s come from Storage.%s unless it has dedicated data endpoints; whether those are reached is not judged (FW-001)", [name, region]),
+	"message": sprintf("image layers of the registry %s come from Storage.%s unless it has dedicated data endpoints; whether those are reached is not judged yet", [name, region]),
 } if {
 	compliant
 	some registry in input.subnet.registries.value

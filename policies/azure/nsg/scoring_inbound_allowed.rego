@@ -97,7 +97,7 @@ undecided contains reason if {
 
 undecided contains {
 	"code": "undeclared",
-	"message": sprintf("%s, and who must reach it from outside the VNet is not declared; set expectations.callers (an empty list says that nobody must)", [what]),
+	"message": sprintf("%s, and who must reach it from outside the VNet is not declared: declare callers under expectations.default (an empty list says that nobody must)", [what]),
 	"settle": {"by": "declaration", "what": "expectations.callers", "at": workspace},
 } if {
 	_callers == null

@@ -274,7 +274,7 @@ test_what_to_declare_is_told if {
 		undecided := policy.undecided with input as case.document
 		{[reason.code, reason.settle.what] | some reason in undecided} == {["undeclared", "expectations.callers"]}
 		every reason in undecided {
-			contains(reason.message, "expectations.callers")
+			contains(reason.message, "declare callers under expectations.default")
 		}
 	}
 }

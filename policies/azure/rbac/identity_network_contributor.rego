@@ -4,7 +4,7 @@
 #   The identity of the cluster's control plane needs the role Network Contributor, or at least everything that it gives, on the
 #   resource group that holds the VNet of its nodes, granted there or above. Neither the cluster's own group, nor the group of its nodes
 #   (MC_...), nor the nodes' (kubelet) identity counts. AKS itself is content with rights on the subnets: who accepts that declares
-#   `expectations: role_scope: least_privilege` for every workspace that uses the cluster; then join and read on each of its subnets in
+#   `role_scope: least_privilege` (under `expectations`) for every workspace that uses the cluster; then join and read on each of its subnets in
 #   that group pass, with a note.
 # custom:
 #   id: RBAC-001
@@ -34,7 +34,7 @@
 #   remediation: |
 #     az role assignment create --assignee-object-id <principal> --assignee-principal-type ServicePrincipal --role "Network Contributor" --scope <group-id>
 #     Where a deny assignment forbids it, no grant helps: whoever made the assignment has to change it.
-#     Where rights on the subnets are enough for you, declare `role_scope: least_privilege` under `expectations`.
+#     Where rights on the subnets are enough for you, declare `role_scope: least_privilege` under `expectations.default`.
 #   since: 0.1.0
 package azure.rbac.identity_network_contributor
 

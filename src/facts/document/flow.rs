@@ -73,6 +73,9 @@ pub struct Egress {
     /// The cluster's `outboundType`, folded: `loadbalancer`, `managednatgateway`, `managednatgatewayv2`,
     /// `userassignednatgateway`, `userdefinedrouting`, `none` or `block`.
     pub r#type: Fact<String>,
+    /// Whether what AKS keeps for that type is there: a load balancer with a public frontend, or a NAT gateway among the
+    /// nodes' resources. `true` for types whose way out is the customer's.
+    pub provided: Fact<bool>,
     /// `true` if the operator declared for a workspace that uses the cluster that the appliance behind a default route
     /// lets the required traffic out; else unknown.
     pub appliance_trusted: Fact<bool>,

@@ -87,6 +87,8 @@ fields! {
         // Off by default.
         CLUSTER_POOL_PUBLIC "properties.agentPoolProfiles[].enableNodePublicIP" Nothing Nothing;
         // Clusters from before there was a choice do not tell it.
+        // The load balancers tell too whether there is a way out.
+        CLUSTER_OUTBOUND_IPS "properties.networkProfile.loadBalancerProfile.effectiveOutboundIPs" Elsewhere Elsewhere;
         CLUSTER_OUTBOUND "properties.networkProfile.outboundType" NotTold NotTold;
     }
     VirtualNetworks {
