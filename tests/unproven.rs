@@ -1,0 +1,185 @@
+//! False passes that an attacker found, each a small change to the healthy estate's cluster `aks-mlw-fraud`: what is
+//! recorded beside a good record, lists that contradict each other, words that no witness bears out.
+
+mod support;
+
+use armsim::Estate;
+use mlfence::findings::Status;
+use serde_json::{Value, json};
+use support::{Place, verdicts};
+
+fn record<'a>(estate: &'a mut Estate, suffix: &str) -> &'a mut Value {
+    let ends = |record: &Value| {
+        record["id"]
+            .as_str()
+            .is_some_and(|id| id.to_ascii_lowercase().ends_with(&suffix.to_ascii_lowercase()))
+    };
+    estate.records.iter_mut().find(|record| ends(record)).unwrap_or_else(|| panic!("no record {suffix}"))
+}
+
+const CLUSTER: &str = "managedClusters/aks-mlw-fraud";
+const EXTENSION: &str =
+    "managedClusters/aks-mlw-fraud/providers/Microsoft.KubernetesConfiguration/extensions/azureml";
+const ENDPOINT: &str = "onlineEndpoints/predict-mlw-fraud";
+const INTERNAL: &str =
+    "MC_rg-ml-fraud_aks-mlw-fraud_westeurope/providers/Microsoft.Network/loadBalancers/kubernetes-internal";
+const PUBLIC: &str =
+    "MC_rg-ml-fraud_aks-mlw-fraud_westeurope/providers/Microsoft.Network/loadBalancers/kubernetes";
+
+/// A rule that leads from the outbound frontend into the cluster.
+fn open(estate: &mut Estate, port: u16) {
+    let balancer = record(estate, PUBLIC);
+    let frontend = json!({"id": balancer["properties"]["frontendIPConfigurations"][0]["id"]});
+    balancer["properties"]["loadBalancingRules"] = json!([{"name": "open", "properties": {
+        "frontendIPConfiguration": frontend, "protocol": "Tcp", "frontendPort": port, "backendPort": port,
+        "enableFloatingIP": true}}]);
+}
+
+fn another_endpoint(estate: &mut Estate, uri: &str) -> usize {
+    let mut copy = record(estate, ENDPOINT).clone();
+    copy["id"] = json!(format!("{}-2", copy["id"].as_str().expect("an id")));
+    copy["properties"]["scoringUri"] = json!(uri);
+    estate.records.push(copy);
+    estate.records.len() - 1
+}
+
+fn public_api_server(estate: &mut Estate) {
+    let cluster = record(estate, CLUSTER);
+    cluster["properties"]["apiServerAccessProfile"] = json!({"enablePrivateCluster": false});
+    cluster["properties"]["fqdn"] = json!("aks-mlw-fraud.hcp.westeurope.azmk8s.io");
+}
+
+/// The verdicts of these policies about the cluster or its compute.
+fn judged(change: impl FnOnce(&mut Estate), policies: &[&str]) -> Vec<(String, Option<Status>)> {
+    let mut estate = armsim::company::healthy();
+    change(&mut estate);
+    let verdicts = verdicts(&support::report(&estate));
+    let subject = |policy: &str| match policy {
+        "CNI-001" | "CNI-003" | "RBAC-001" | "SCO-001" => "aks_cluster:aks-mlw-fraud",
+        "PRE-002" | "PRE-003" => "workspace:mlw-fraud",
+        _ => "aks_compute:k8s-mlw-fraud",
+    };
+    let at = |policy: &&str| -> Place { ((*policy).to_owned(), subject(policy).to_owned()) };
+    policies.iter().map(|policy| ((*policy).to_owned(), verdicts.get(&at(policy)).copied())).collect()
+}
+
+fn unknown(name: &str, policies: &[&str], change: impl FnOnce(&mut Estate)) {
+    let expected: Vec<_> =
+        policies.iter().map(|policy| ((*policy).to_owned(), Some(Status::Unknown))).collect();
+    assert_eq!(judged(change, policies), expected, "{name}");
+}
+
+#[test]
+fn a_named_record_beside_an_address_may_lead_to_a_public_frontend() {
+    unknown("a name beside an address", &["ILB-001", "ISO-001", "NSG-001"], |estate| {
+        another_endpoint(estate, "http://public.example.com/score");
+        open(estate, 80);
+        public_api_server(estate);
+    });
+    unknown("a name with a port of its own", &["ILB-001"], |estate| {
+        record(estate, ENDPOINT)["properties"]["scoringUri"] = json!("http://scoring.example.com:8080/score");
+        open(estate, 8080);
+    });
+}
+
+#[test]
+fn an_endpoint_of_a_compute_that_nobody_knows_may_run_on_this_one() {
+    for compute in ["azureml:k8s-mlw-fraud", "k8s-mlw-fraud", "//"] {
+        unknown(compute, &["SCO-001"], |estate| {
+            record(estate, ENDPOINT)["properties"]["compute"] = json!(compute);
+        });
+        unknown(compute, &["ILB-001", "SCO-001"], |estate| {
+            let at = another_endpoint(estate, "http://20.86.146.224/score");
+            estate.records[at]["properties"]["compute"] = json!(compute);
+            open(estate, 80);
+        });
+    }
+}
+
+#[test]
+fn without_a_load_balancer_a_recorded_public_address_is_somebody_elses() {
+    unknown("a gateway in front", &["ILB-001", "ISO-001"], |estate| {
+        record(estate, EXTENSION)["properties"]["configurationSettings"]["inferenceRouterServiceType"] =
+            json!("ClusterIP");
+        let balancer = record(estate, INTERNAL);
+        balancer["properties"]["frontendIPConfigurations"] = json!([]);
+        balancer["properties"]["loadBalancingRules"] = json!([]);
+        record(estate, ENDPOINT)["properties"]["scoringUri"] = json!("http://52.1.2.3/score");
+        public_api_server(estate);
+    });
+}
+
+#[test]
+fn a_vnet_that_aks_made_needs_a_witness() {
+    for lost in [None, Some(Value::Null), Some(json!(""))] {
+        unknown("no subnet told", &["CNI-001", "CNI-003", "RBAC-001", "PRE-002", "PRE-003"], |estate| {
+            let pools = record(estate, CLUSTER)["properties"]["agentPoolProfiles"].as_array_mut();
+            for pool in pools.expect("pools") {
+                match &lost {
+                    Some(value) => pool["vnetSubnetID"] = value.clone(),
+                    None => drop(pool.as_object_mut().expect("an object").remove("vnetSubnetID")),
+                }
+            }
+        });
+    }
+    unknown("a subnet id that is none", &["PRE-002", "PRE-003", "CNI-003"], |estate| {
+        record(estate, CLUSTER)["properties"]["agentPoolProfiles"][1]["podSubnetID"] =
+            json!("/subscriptions/x");
+    });
+}
+
+#[test]
+fn an_outbound_type_is_no_way_out_by_itself() {
+    unknown("no load balancer leads out", &["CNI-001"], |estate| {
+        let id = record(estate, PUBLIC)["id"].clone();
+        estate.records.retain(|record| record["id"] != id);
+    });
+    unknown("no NAT gateway", &["CNI-001"], |estate| {
+        record(estate, CLUSTER)["properties"]["networkProfile"]["outboundType"] = json!("managedNATGateway");
+    });
+}
+
+#[test]
+fn a_list_that_contradicts_itself_proves_nothing() {
+    unknown("rules of a frontend that is not listed", &["ILB-001", "SCO-001", "NSG-001"], |estate| {
+        record(estate, INTERNAL)["properties"]["frontendIPConfigurations"] = json!([]);
+    });
+    unknown("an internal frontend of no subnet", &["ILB-001"], |estate| {
+        record(estate, INTERNAL)["properties"]["frontendIPConfigurations"][0]["properties"]["subnet"] =
+            json!({"id": "//"});
+    });
+    for first in ["None", "Internet"] {
+        unknown("two default routes", &["CNI-001"], |estate| {
+            let id = with_routes(estate, first);
+            let vnet = record(estate, "virtualNetworks/vnet-mlw-fraud");
+            for subnet in vnet["properties"]["subnets"].as_array_mut().expect("subnets") {
+                if subnet["name"] == "snet-aks" {
+                    subnet["properties"]["routeTable"] = json!({ "id": id });
+                }
+            }
+        });
+    }
+}
+
+/// A route table with two default routes, of which one leads nowhere.
+fn with_routes(estate: &mut Estate, first: &str) -> Value {
+    let table = estate.records.iter().find(|record| record["type"] == "Microsoft.Network/routeTables");
+    let mut table = table.expect("the hub has one").clone();
+    let id = json!(format!("{}-2", table["id"].as_str().expect("an id")));
+    table["id"] = id.clone();
+    let second = if first == "None" { "Internet" } else { "None" };
+    let route = |name: &str, hop: &str| json!({"name": name, "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": hop}});
+    table["properties"]["routes"] = json!([route("a", first), route("b", second)]);
+    estate.records.push(table);
+    id
+}
+
+/// An address is the same in whatever form it is written.
+#[test]
+fn a_mapped_address_is_the_address() {
+    let change = |estate: &mut Estate| {
+        record(estate, ENDPOINT)["properties"]["scoringUri"] = json!("https://[::ffff:10.20.64.100]/score");
+    };
+    let expected = ["ILB-001", "SCO-001"].map(|policy| (policy.to_owned(), Some(Status::Pass)));
+    assert_eq!(judged(change, &["ILB-001", "SCO-001"]), expected);
+}
