@@ -42,7 +42,7 @@ enum Command {
     Snapshot(SnapshotArguments),
     /// Tell what a policy demands and why; with a resource, also its verdict and the facts behind it.
     Explain(ExplainArguments),
-    /// Ask one question of the engines that feed the policies' facts.
+    /// Ask one question about network rules or role assignments.
     #[command(subcommand)]
     Ask(AskCommand),
     /// The policies: list, check, test.
@@ -162,7 +162,8 @@ pub struct ExplainArguments {
 /// `ask …`
 #[derive(Debug, Subcommand)]
 pub enum AskCommand {
-    /// May these packets be opened here? Asks the security groups on the way.
+    /// Do the security groups of a subnet or interface let this traffic through? Policies ask at the nodes, whose
+    /// interfaces may have groups of their own.
     Flow(FlowArguments),
     /// Does this principal hold an action, or a role, at a scope?
     Access(AccessArguments),
@@ -321,7 +322,7 @@ pub enum StatusArgument {
     Fail,
     /// Not decided.
     Unknown,
-    /// Accepted.
+    /// Accepted; waivers are not built yet.
     Waived,
     /// Proven.
     Pass,
