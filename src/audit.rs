@@ -35,6 +35,8 @@ pub struct PolicyArguments {
     pub directories: Vec<PathBuf>,
     /// Whether they may replace shipped ones.
     pub allow_replace: bool,
+    /// Whether shipped policies too are put through the whole gate, with their cases and tests.
+    pub whole_gate: bool,
 }
 
 /// Reads and validates a configuration file, or takes the defaults. No policy is loaded, which takes longer than a
@@ -56,7 +58,7 @@ impl Setup {
         };
         config.policies.directories.extend(arguments.directories.iter().cloned());
         config.policies.allow_replace |= arguments.allow_replace;
-        match load_bundle(&config, path) {
+        match load_bundle(&config, path, arguments.whole_gate) {
             Ok(bundle) if problems.is_empty() => return Ok(Self { config, bundle }),
             Ok(_) => {}
             Err(SetupError(more)) => problems.extend(more),
@@ -87,7 +89,7 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
 }
 
 /// Loads the shipped policies and those of the configuration through the load gate.
-fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupError> {
+fn load_bundle(config: &Config, path: Option<&Path>, whole_gate: bool) -> Result<Bundle, SetupError> {
     let mut problems = Vec::new();
     let mut files = Vec::new();
     for directory in &config.policies.directories {
@@ -99,14 +101,9 @@ fn load_bundle(config: &Config, path: Option<&Path>) -> Result<Bundle, SetupErro
             problems.push(format!("{} holds no policies (*.rego)", directory.display()));
         }
     }
-    let bundle = if files.is_empty() {
-        Bundle::shipped()
-    } else {
-        let options = LoadOptions { allow_replace: config.policies.allow_replace };
-        let all = policy::shipped_files().into_iter().chain(files).collect();
-        Bundle::load(all, &options)
-    };
-    let bundle = match bundle {
+    let options = LoadOptions { allow_replace: config.policies.allow_replace, trust_shipped: !whole_gate };
+    let all = policy::shipped_files().into_iter().chain(files).collect();
+    let bundle = match Bundle::load(all, &options) {
         Ok(bundle) => Some(bundle),
         Err(found) => {
             problems.extend(found.iter().map(ToString::to_string));

@@ -72,7 +72,11 @@ pub struct SetupArguments {
 impl SetupArguments {
     /// The part about policies.
     pub fn policy_arguments(&self) -> PolicyArguments {
-        PolicyArguments { directories: self.policies.clone(), allow_replace: self.allow_replace }
+        PolicyArguments {
+            directories: self.policies.clone(),
+            allow_replace: self.allow_replace,
+            whole_gate: false,
+        }
     }
 }
 

@@ -49,6 +49,22 @@ fn the_shipped_bundle_holds_every_rule_of_the_source_article() {
     );
 }
 
+/// Taken without their cases, the shipped policies are the same; what is added still goes through the whole gate.
+#[test]
+fn trust_in_what_is_shipped_changes_no_policy() {
+    let trusting = LoadOptions { trust_shipped: true, ..LoadOptions::default() };
+    let taken = Bundle::load(shipped_files(), &trusting).expect("they load");
+    let gated = shipped();
+    assert_eq!(taken.digest(), gated.digest());
+    for (taken, gated) in taken.policies().iter().zip(gated.policies()) {
+        assert_eq!((&taken.metadata, &taken.digest), (&gated.metadata, &gated.digest));
+        assert!(taken.cases.is_empty() && !gated.cases.is_empty());
+    }
+    let vacuous = POLICY.replace("compliant if", "compliant if true\n\ncompliant if");
+    let files = shipped_files().into_iter().chain([own(PATH, &*vacuous), own(TEST_PATH, TEST)]).collect();
+    assert!(Bundle::load(files, &trusting).is_err(), "what is added is not trusted");
+}
+
 #[test]
 fn every_file_of_the_folder_is_compiled_in() {
     fn collect(folder: &Path, found: &mut BTreeSet<String>) {
@@ -403,7 +419,8 @@ fn a_shipped_policy_is_replaced_on_demand_only() {
         told(&problems),
         "own/private.rego:14: would replace the shipped policy AKS-002; say --allow-replace if that is meant"
     );
-    let bundle = Bundle::load(files(), &LoadOptions { allow_replace: true }).expect("allowed");
+    let bundle = Bundle::load(files(), &LoadOptions { allow_replace: true, ..LoadOptions::default() })
+        .expect("allowed");
     assert_eq!(bundle.policies().len(), 30);
     let replaced = bundle.policy("AKS-002").expect("it is there");
     assert_eq!(replaced.package, "own.private");

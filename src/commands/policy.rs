@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::audit::Setup;
+use crate::audit::{PolicyArguments, Setup};
 use crate::cli::{CLEAN, FINDINGS, Format, PolicyCommand, SetupArguments};
 use crate::policy::{Bundle, Origin, Outcome};
 
@@ -12,12 +12,12 @@ use super::{Failure, print};
 pub fn run(command: &PolicyCommand) -> Result<u8, Failure> {
     match command {
         PolicyCommand::List { setup, format } => {
-            let setup = load(setup)?;
+            let setup = load(setup, false)?;
             print(&list(&setup, *format)?)?;
             Ok(CLEAN)
         }
         PolicyCommand::Check { setup } => {
-            let setup = load(setup)?;
+            let setup = load(setup, true)?;
             let bundle = &setup.bundle;
             let own = bundle.policies().iter().filter(|policy| policy.origin != Origin::Shipped).count();
             print(&format!(
@@ -27,12 +27,13 @@ pub fn run(command: &PolicyCommand) -> Result<u8, Failure> {
             ))?;
             Ok(CLEAN)
         }
-        PolicyCommand::Test { setup, coverage } => test(&load(setup)?.bundle, *coverage),
+        PolicyCommand::Test { setup, coverage } => test(&load(setup, true)?.bundle, *coverage),
     }
 }
 
-fn load(arguments: &SetupArguments) -> Result<Setup, Failure> {
-    Ok(Setup::load(arguments.config.as_deref(), &arguments.policy_arguments())?)
+fn load(arguments: &SetupArguments, whole_gate: bool) -> Result<Setup, Failure> {
+    let policies = PolicyArguments { whole_gate, ..arguments.policy_arguments() };
+    Ok(Setup::load(arguments.config.as_deref(), &policies)?)
 }
 
 fn list(setup: &Setup, format: Format) -> Result<String, Failure> {

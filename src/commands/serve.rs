@@ -15,8 +15,11 @@ use super::{Failure, runtime};
 /// Runs the command until SIGTERM or SIGINT.
 pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
     telemetry::start("info", arguments.log_format == LogFormat::Json);
-    let policies =
-        PolicyArguments { directories: arguments.policies, allow_replace: arguments.allow_replace };
+    let policies = PolicyArguments {
+        directories: arguments.policies,
+        allow_replace: arguments.allow_replace,
+        whole_gate: false,
+    };
     let setup = Setup::load(Some(&arguments.config), &policies)?;
     let options = Options { config: arguments.config, policies };
     let runtime = runtime()?;
