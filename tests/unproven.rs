@@ -3,7 +3,10 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use armsim::Estate;
+use mlfence::audit::{Setup, judge_snapshot};
 use mlfence::findings::Status;
 use serde_json::{Value, json};
 use support::{Place, verdicts};
@@ -172,6 +175,41 @@ fn with_routes(estate: &mut Estate, first: &str) -> Value {
     table["properties"]["routes"] = json!([route("a", first), route("b", second)]);
     estate.records.push(table);
     id
+}
+
+/// Each declared caller counts, and each port of scoring.
+#[test]
+fn no_caller_and_no_port_is_left_out() {
+    let nsg = |change: &dyn Fn(&mut Estate), callers: &[&str]| {
+        let mut estate = armsim::company::healthy();
+        change(&mut estate);
+        let mut config = support::setup().config.clone();
+        let callers = callers.iter().map(|text| text.parse().expect("a prefix")).collect();
+        config.expectations.workspaces.clear();
+        config.expectations.default.callers = Some(callers);
+        let setup = Setup { config, bundle: support::setup().bundle.clone() };
+        let report = judge_snapshot(&setup, &support::snapshot(&estate), &BTreeSet::new()).report;
+        verdicts(&report)[&("NSG-001".to_owned(), "aks_compute:k8s-mlw-fraud".to_owned())]
+    };
+    let unchanged = |_: &mut Estate| {};
+    assert_eq!(nsg(&unchanged, &["10.255.1.0/24"]), Status::Pass);
+    assert_eq!(nsg(&unchanged, &["2001:db8::/32", "10.255.1.0/24"]), Status::Unknown);
+    // One of two ports of scoring does not float, and its way to the nodes is closed.
+    let mixed = |estate: &mut Estate| {
+        another_endpoint(estate, "http://10.20.64.100/score");
+        let rules =
+            record(estate, INTERNAL)["properties"]["loadBalancingRules"].as_array_mut().expect("rules");
+        for rule in rules.iter_mut().filter(|rule| rule["properties"]["frontendPort"] == 443) {
+            rule["properties"]["enableFloatingIP"] = json!(false);
+            rule["properties"]["backendPort"] = json!(30443);
+        }
+        let group = record(estate, "networkSecurityGroups/nsg-mlw-fraud");
+        group["properties"]["securityRules"].as_array_mut().expect("rules").push(json!({
+            "name": "deny-node-port", "properties": {"priority": 110, "direction": "Inbound", "access": "Deny",
+                "protocol": "Tcp", "sourceAddressPrefix": "*", "sourcePortRange": "*",
+                "destinationAddressPrefix": "*", "destinationPortRange": "30443"}}));
+    };
+    assert_eq!(nsg(&mixed, &["10.255.1.0/24"]), Status::Unknown);
 }
 
 /// An address is the same in whatever form it is written.
