@@ -564,6 +564,19 @@ async fn refusals_name_the_missing_right_and_no_person() {
             GapReason::Unsupported,
             "InvalidResourceType: Words",
         ),
+        // Authorization is registered everywhere: the answer proves nothing, least of all that nothing is denied.
+        gap(
+            Kind::DenyAssignments,
+            &scope(S1),
+            GapReason::Unsupported,
+            "MissingSubscriptionRegistration: Words",
+        ),
+        gap(
+            Kind::DenyAssignments,
+            &scope(S2),
+            GapReason::Unsupported,
+            "MissingSubscriptionRegistration: Words",
+        ),
     ];
     assert_eq!(gaps(&snapshot), expected);
 }

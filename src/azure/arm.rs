@@ -25,8 +25,11 @@ pub(super) struct Listing {
     pub(super) lost: Option<Failure>,
 }
 
-fn of_workspace(request: &Request) -> bool {
-    request.url().path().to_ascii_lowercase().contains("/workspaces/")
+/// Whether a list's provider must be registered: below a workspace, which is of that provider itself, and of
+/// authorization, which always is.
+fn must_be_registered(request: &Request) -> bool {
+    let path = request.url().path().to_ascii_lowercase();
+    path.contains("/workspaces/") || path.contains("/microsoft.authorization/")
 }
 
 /// Reads a list whose rows stand under `key`: `value`, or `values` for service tags.
@@ -38,9 +41,11 @@ pub(super) async fn list(session: &Session<'_>, of: &'static str, first: Request
         let answer = session.send(of, &request).await;
         let link = match answer.and_then(|answer| listing.take(answer, key)) {
             Ok(link) => link,
-            // The provider is not registered here, so nothing of its kinds exists here. Below a workspace, which is of
-            // that provider itself, it makes no sense, and neither does it on a second page.
-            Err(failure) if failure.is_unregistered() && seen.is_empty() && !of_workspace(&request) => break,
+            // The provider is not registered here, so nothing of its kinds exists here; on a second page it makes no
+            // sense.
+            Err(failure) if failure.is_unregistered() && seen.is_empty() && !must_be_registered(&request) => {
+                break;
+            }
             Err(failure) => {
                 listing.lost = Some(failure);
                 break;
