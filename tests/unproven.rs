@@ -131,6 +131,35 @@ fn a_vnet_that_aks_made_needs_a_witness() {
     });
 }
 
+/// Its scale set may be in any subnet, under a group that refuses the scoring port.
+#[test]
+fn a_pool_whose_machines_nobody_saw_may_be_fenced_otherwise() {
+    let made_by_aks = |another: Option<&'static str>| {
+        move |estate: &mut Estate| {
+            let pools =
+                record(estate, CLUSTER)["properties"]["agentPoolProfiles"].as_array_mut().expect("pools");
+            let subnet = pools[0]["vnetSubnetID"].as_str().expect("a subnet").to_owned();
+            for pool in pools.iter_mut() {
+                pool["vnetSubnetID"] = Value::Null;
+            }
+            if let Some(name) = another {
+                let mut unseen = pools[0].clone();
+                unseen["name"] = json!(name);
+                pools.push(unseen);
+            }
+            let nodes = record(estate, INTERNAL)["id"].as_str().expect("an id").to_owned();
+            let nodes = nodes.split("/providers/").next().expect("a resource group");
+            let vnet = subnet.split("/subnets/").next().expect("a VNet");
+            let made = format!("{nodes}/providers/Microsoft.Network/virtualNetworks/aks-vnet");
+            let text = Value::from(std::mem::take(&mut estate.records)).to_string().replace(vnet, &made);
+            estate.records = serde_json::from_str(&text).expect("the same records");
+        }
+    };
+    let passes = [("NSG-001".to_owned(), Some(Status::Pass))];
+    assert_eq!(judged(made_by_aks(None), &["NSG-001"]), passes);
+    unknown("a pool without a scale set", &["NSG-001"], made_by_aks(Some("unseen")));
+}
+
 #[test]
 fn an_outbound_type_is_no_way_out_by_itself() {
     unknown("no load balancer leads out", &["CNI-001"], |estate| {
@@ -140,6 +169,27 @@ fn an_outbound_type_is_no_way_out_by_itself() {
     unknown("no NAT gateway", &["CNI-001"], |estate| {
         record(estate, CLUSTER)["properties"]["networkProfile"]["outboundType"] = json!("managedNATGateway");
     });
+    unknown("a load balancer that goes away", &["CNI-001"], |estate| {
+        record(estate, PUBLIC)["properties"]["provisioningState"] = json!("Deleting");
+    });
+    let gateway = |state: &str| {
+        let state = json!(state);
+        move |estate: &mut Estate| {
+            let mut gateway = record(estate, PUBLIC).clone();
+            let id =
+                gateway["id"].as_str().expect("an id").replace("loadBalancers/kubernetes", "natGateways/out");
+            gateway["id"] = json!(id);
+            gateway["type"] = json!("Microsoft.Network/natGateways");
+            gateway["properties"] =
+                json!({"provisioningState": state, "publicIpAddresses": [{"id": format!("{id}-ip")}]});
+            estate.records.push(gateway);
+            record(estate, CLUSTER)["properties"]["networkProfile"]["outboundType"] =
+                json!("managedNATGateway");
+        }
+    };
+    let passes = [("CNI-001".to_owned(), Some(Status::Pass))];
+    assert_eq!(judged(gateway("Succeeded"), &["CNI-001"]), passes);
+    unknown("a NAT gateway that goes away", &["CNI-001"], gateway("Deleting"));
 }
 
 #[test]

@@ -56,12 +56,18 @@ fn provided(inventory: &Inventory, cluster: &Cluster) -> Known<bool> {
     let found = if kind == Kind::LoadBalancers {
         let balancers = inventory.load_balancers.values().filter(|balancer| group.contains(&balancer.id));
         exists(balancers.map(|balancer| {
+            if let Some(reason) = unsettled(&balancer.state, &balancer.id) {
+                return Err(reason);
+            }
             let frontends = balancer.frontends.as_ref().map_err(Clone::clone)?;
             exists(frontends.iter().map(|frontend| Ok(frontend.subnet.clone()?.is_none())))
         }))
     } else {
         let gateways = inventory.nat_gateways.values().filter(|gateway| group.contains(&gateway.id));
-        exists(gateways.map(|gateway| gateway.has_address.clone()))
+        exists(gateways.map(|gateway| match unsettled(&gateway.state, &gateway.id) {
+            Some(reason) => Err(reason),
+            None => gateway.has_address.clone(),
+        }))
     };
     if found? {
         return Ok(true);

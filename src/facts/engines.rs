@@ -47,9 +47,10 @@ impl<'a> Engines<'a> {
     pub(super) fn node_places(&self, cluster: &Cluster, subnet: &ResourceId) -> Known<Vec<Place>> {
         let mut pools = Vec::new();
         for pool in cluster.pools.as_ref().map_err(Clone::clone)? {
-            // Machines of other pools are told apart by nothing, and are looked for by their subnet alone.
+            // A pool that names no subnet may be in any, so its scale set must be there for all of them. Machines
+            // outside a scale set are told apart by nothing, and are looked for by their subnet alone.
             let here = pool.node_subnet.clone()?.is_none_or(|own| own == *subnet);
-            if here && pool.node_subnet.clone()?.is_some() && pool.scale_set.clone()? {
+            if here && pool.scale_set.clone()? {
                 pools.push(pool.name.clone()?);
             }
         }

@@ -258,8 +258,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// Groups see the frontend's address as the destination if it floats, which is the default of the cloud provider
-    /// for Kubernetes; otherwise the node's address and the backend's port. Rules for the frontend's address are good either way, as the articles
-    /// ask for them.
+    /// for Kubernetes; otherwise the node's address and the backend's port.
     fn scoring(&self, by_frontend: &FlowAnswer, serving: &[Serving]) -> Option<FlowAnswer> {
         if serving.is_empty() {
             return None;

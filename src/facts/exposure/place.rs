@@ -111,7 +111,7 @@ impl Exposure<'_> {
             .filter(|set| group.contains(&set.id) && set.state != Ok(State::Deleting));
         if let Some(pool) = pools.iter().find(|pool| !sets.clone().any(|set| set.is_of_pool(pool))) {
             let message = format!("no scale set of the pool {pool} was found in {group}");
-            return Err(Reason::new(Code::NotFound, message));
+            return Err(Reason::new(Code::Unproven, message));
         }
         for set in sets {
             for interface in set.interfaces.as_ref().map_err(Clone::clone)? {
