@@ -6,7 +6,7 @@ use crate::inventory::graph::vnet_of;
 use crate::inventory::kubernetes::Cluster;
 use crate::inventory::network::prefix;
 use crate::inventory::routes::{Route as RouteNode, RouteTable};
-use crate::inventory::state::unsettled;
+use crate::inventory::state::{State, unsettled};
 use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 
 use super::cluster;
@@ -55,19 +55,15 @@ fn provided(inventory: &Inventory, cluster: &Cluster) -> Known<bool> {
     }
     let found = if kind == Kind::LoadBalancers {
         let balancers = inventory.load_balancers.values().filter(|balancer| group.contains(&balancer.id));
+        let balancers = balancers.filter(|balancer| balancer.state != Ok(State::Deleting));
         exists(balancers.map(|balancer| {
-            if let Some(reason) = unsettled(&balancer.state, &balancer.id) {
-                return Err(reason);
-            }
             let frontends = balancer.frontends.as_ref().map_err(Clone::clone)?;
             exists(frontends.iter().map(|frontend| Ok(frontend.subnet.clone()?.is_none())))
         }))
     } else {
         let gateways = inventory.nat_gateways.values().filter(|gateway| group.contains(&gateway.id));
-        exists(gateways.map(|gateway| match unsettled(&gateway.state, &gateway.id) {
-            Some(reason) => Err(reason),
-            None => gateway.has_address.clone(),
-        }))
+        let gateways = gateways.filter(|gateway| gateway.state != Ok(State::Deleting));
+        exists(gateways.map(|gateway| gateway.has_address.clone()))
     };
     if found? {
         return Ok(true);
