@@ -23,6 +23,7 @@ mod client;
 mod credential;
 mod failure;
 mod gaps;
+mod pace;
 mod request;
 mod resource_graph;
 mod retry;
@@ -144,9 +145,10 @@ impl Client {
         Ok(Self { arm, cloud: config.cloud, scope: config.scope.clone() })
     }
 
-    /// Sets the first pause before a retry that Azure names no time for; it doubles with each try, up to 30 s.
-    pub fn with_first_pause(mut self, pause: Duration) -> Self {
-        self.arm.pause = pause;
+    /// Takes a second of Azure's for this much shorter: the pauses that it asks for, those between retries, the refill of
+    /// its rate limits. For a simulated Azure whose clock is as fast.
+    pub fn at_speed(mut self, speed: f64) -> Self {
+        self.arm.speed = speed;
         self
     }
 

@@ -133,5 +133,24 @@ fn collect(config: &Config) -> Result<azure::Collected, Failure> {
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
+    if let Some(trouble) = collected.as_ref().ok().and_then(|collected| trouble(&collected.numbers)) {
+        // A closed stderr takes nothing from the result.
+        let _ = writeln!(io::stderr(), "mlfence: {trouble}");
+    }
     collected
+}
+
+/// What a sweep met that a person who waited for it should know; none if nothing went wrong on the way.
+fn trouble(numbers: &azure::Numbers) -> Option<String> {
+    let failed: u64 = numbers.failures.values().sum();
+    if numbers.retries == 0 && failed == 0 {
+        return None;
+    }
+    let asked: u64 = numbers.requests.values().sum();
+    let mut told = format!("asked Azure {asked} times, {} of them again, {failed} in vain", numbers.retries);
+    let waited = numbers.throttle_wait.as_secs();
+    if waited > 0 {
+        told += &format!("; requests waited {waited} s in all for its rate limits");
+    }
+    Some(told)
 }

@@ -158,6 +158,7 @@ impl Daemon {
         let collect = started.elapsed();
         self.metrics.traffic(&Traffic {
             requests: collected.numbers.requests,
+            retries: collected.numbers.retries,
             failures: collected.numbers.failures,
             throttle_wait: collected.numbers.throttle_wait,
         });

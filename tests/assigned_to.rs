@@ -3,7 +3,6 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use armsim::company::{Resource, Role, RoleAssignment};
 use armsim::{Estate, Fault, Options, RunningServer, Server, company};
@@ -51,7 +50,7 @@ async fn collect(server: &RunningServer, deployers: &[&str]) -> Collected {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = support::config_for(server, folder.path());
     config.expectations.default.deployers = Some(deployers.iter().map(|id| (*id).to_owned()).collect());
-    let client = Client::new(&config).expect("a client").with_first_pause(Duration::ZERO);
+    let client = Client::new(&config).expect("a client").at_speed(100.0);
     let now = datetime!(2026-11-25 12:00 UTC);
     sweep::run(&client, &config.expectations, &BTreeSet::new(), now, &|_| {}).await.expect("a sweep")
 }

@@ -318,7 +318,7 @@ fn config(base: &str) -> (Config, tempfile::NamedTempFile) {
 
 async fn sweep(config: &Config, earlier: &[&str]) -> Result<Collected, CollectError> {
     let earlier: BTreeSet<String> = earlier.iter().map(|id| (*id).to_owned()).collect();
-    let client = Client::new(config)?.with_first_pause(Duration::ZERO);
+    let client = Client::new(config)?.at_speed(100.0);
     client.sweep(&earlier, time::macros::datetime!(2026-11-25 10:00:00.5 +1), &|_| {}).await
 }
 
@@ -991,7 +991,9 @@ async fn a_storm_of_throttling_is_weathered() {
     })
     .await;
     let (config, _file) = config(&fake.base);
-    let collected = sweep(&config, &[]).await.expect("a sweep");
+    let client = Client::new(&config).expect("a client");
+    let now = time::macros::datetime!(2026-11-25 10:00 UTC);
+    let collected = client.sweep(&BTreeSet::new(), now, &|_| {}).await.expect("a sweep");
     assert_eq!(gaps(&collected.snapshot), []);
     assert_eq!(of_kind(&collected.snapshot, Kind::Computes).len(), 28);
     assert!(collected.numbers.throttle_wait > Duration::ZERO);
@@ -1195,7 +1197,7 @@ async fn ask_assigned_to(
     })
     .await;
     let (config, _file) = config(&fake.base);
-    let client = Client::new(&config).expect("a client").with_first_pause(Duration::ZERO);
+    let client = Client::new(&config).expect("a client").at_speed(100.0);
     let principal = ObjectId::parse(principal).expect("an id");
     let question = AskAssignedTo { principal, scope: ResourceId::parse(&scope(S1)).expect("an id") };
     let (answers, _) = client.ask_assigned_to(&[question], tokio::time::Instant::now(), &|_| {}).await;

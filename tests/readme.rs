@@ -63,6 +63,7 @@ fn metrics() -> String {
     let mut metrics = Metrics::new("digest").expect("metrics");
     metrics.traffic(&Traffic {
         requests: BTreeMap::from([("computes", 1)]),
+        retries: 1,
         failures: BTreeMap::from([("denied", 1)]),
         throttle_wait: Duration::ZERO,
     });

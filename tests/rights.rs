@@ -78,8 +78,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(readable(), Options::default()).await.expect("armsim starts");
     let config = support::config_for(&server, folder.path());
-    let client =
-        Client::new(&config).expect("a client").with_first_pause(std::time::Duration::from_millis(1));
+    let client = Client::new(&config).expect("a client").at_speed(500.0);
     let setup = Setup { config, bundle: support::setup().bundle.clone() };
     let mut watcher = Watcher { setup, client, seen: BTreeSet::new(), ledger: Ledger::default() };
 

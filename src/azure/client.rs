@@ -16,6 +16,7 @@ use url::Url;
 use super::Numbers;
 use super::credential::{Token, TokenError, TokenSource};
 use super::failure::Failure;
+use super::pace::{Limit, Pace, Sent, Told};
 use super::request::{Endpoint, Request};
 use super::retry;
 use crate::config::{Collection, Config};
@@ -31,8 +32,8 @@ pub(super) struct Arm {
     pub(super) tokens: TokenSource,
     permits: Semaphore,
     collection: Collection,
-    /// The first pause before a retry without `Retry-After`; it doubles with each try.
-    pub(super) pause: Duration,
+    /// Azure's seconds in one of ours; 1 but in tests.
+    pub(super) speed: f64,
 }
 
 impl Arm {
@@ -58,7 +59,7 @@ impl Arm {
             tokens: TokenSource::new(config)?,
             permits: Semaphore::new(config.collection.concurrency.max(1)),
             collection: config.collection.clone(),
-            pause: Duration::from_millis(500),
+            speed: 1.0,
         })
     }
 
@@ -68,7 +69,7 @@ impl Arm {
             arm: self,
             deadline: began + self.collection.deadline,
             numbers: Mutex::default(),
-            gates: Mutex::default(),
+            paces: Mutex::default(),
         }
     }
 }
@@ -78,8 +79,8 @@ pub(super) struct Session<'a> {
     pub(super) arm: &'a Arm,
     deadline: Instant,
     numbers: Mutex<Numbers>,
-    /// Until when each of Azure's rate limits must be left alone.
-    gates: Mutex<HashMap<String, Instant>>,
+    /// What each of Azure's rate limits still lets through.
+    paces: Mutex<HashMap<String, Pace>>,
 }
 
 enum Outcome {
@@ -120,11 +121,12 @@ impl Session<'_> {
         let mut renewed = false;
         let mut tries = 0;
         loop {
-            let permit = self.admission(&bucket).await?;
             let token = self.token_or_failure(None).await?;
+            let (permit, sent) = self.admission(&bucket, request.limit()).await?;
             tries += 1;
             *self.locked().requests.entry(of).or_default() += 1;
-            let outcome = self.once(request, &token, &bucket).await;
+            let (outcome, told) = self.once(request, &token).await;
+            self.pace(&bucket, request.limit(), |pace, now| pace.answered(sent, told, now));
             drop(permit);
             match outcome {
                 Outcome::Answered(value) => return Ok(value),
@@ -135,17 +137,15 @@ impl Session<'_> {
                 Outcome::Failed(failure) | Outcome::Expired(failure) => return Err(failure),
                 Outcome::Again { failure, .. } if tries >= retry::TRIES => return Err(failure),
                 Outcome::Again { failure, after } => {
-                    let until = Instant::now()
-                        + match after {
-                            Some(after) => after.min(retry::LONGEST_RETRY_AFTER),
-                            None => retry::pause(self.arm.pause, tries),
-                        };
+                    let pause = after
+                        .map_or_else(|| retry::pause(tries), |after| after.min(retry::LONGEST_RETRY_AFTER));
+                    let until = Instant::now() + pause.div_f64(self.arm.speed);
                     // Asking before `Retry-After` is over renews the wait, so there is no point in a short one.
                     if until >= self.deadline {
                         return Err(failure);
                     }
-                    if after.is_some() {
-                        self.close_gate(&bucket, until);
+                    if after.is_some() || failure.reason == GapReason::Throttled {
+                        self.pace(&bucket, request.limit(), |pace, _| pace.close(until));
                     } else {
                         sleep_until(until).await;
                     }
@@ -155,11 +155,12 @@ impl Session<'_> {
         }
     }
 
-    async fn once(&self, request: &Request, token: &Token, bucket: &str) -> Outcome {
+    async fn once(&self, request: &Request, token: &Token) -> (Outcome, Told) {
+        let mut told = Told::default();
         let started = Instant::now();
         let left = self.deadline.saturating_duration_since(started);
         let patience = self.arm.collection.request_timeout.min(left);
-        let (status, outcome) = match timeout(patience, self.exchange(request, token, bucket)).await {
+        let (status, outcome) = match timeout(patience, self.exchange(request, token, &mut told)).await {
             Ok((status, outcome)) => (status.map_or(0, |status| status.as_u16()), outcome),
             Err(_) if patience == left => (0, Outcome::Failed(self.late())),
             Err(_) => {
@@ -169,14 +170,14 @@ impl Session<'_> {
         };
         let (method, path) = (request.method(), request.url().path());
         tracing::debug!(%method, path, status, duration = ?started.elapsed(), "asked Azure");
-        outcome
+        (outcome, told)
     }
 
     async fn exchange(
         &self,
         request: &Request,
         token: &Token,
-        bucket: &str,
+        told: &mut Told,
     ) -> (Option<StatusCode>, Outcome) {
         let mut building = self.arm.http.request(request.method(), request.url().clone());
         building = building.header(ACCEPT, "application/json");
@@ -194,13 +195,7 @@ impl Session<'_> {
             Err(error) => return (None, broken(&error)),
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let reset = match request.body() {
-            Some(_) => retry::quota_resets_after(&headers),
-            None => retry::reads_refill_after(&headers, self.arm.collection.concurrency),
-        };
-        if let Some(reset) = reset {
-            self.close_gate(bucket, Instant::now() + reset.min(retry::LONGEST_RETRY_AFTER));
-        }
+        *told = request.limit().read(&headers);
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -216,7 +211,11 @@ impl Session<'_> {
         if status.is_success() {
             let outcome = match serde_json::from_slice(&body) {
                 Ok(value) => Outcome::Answered(value),
-                Err(_) => Outcome::Failed(Failure::new(GapReason::Malformed, "an answer is not JSON")),
+                // A proxy's page, or an answer that was cut without a sign: the next one may be whole.
+                Err(_) => {
+                    let failure = Failure::new(GapReason::Malformed, "an answer is not JSON");
+                    Outcome::Again { failure, after: None }
+                }
             };
             return (Some(status), outcome);
         }
@@ -252,16 +251,17 @@ impl Session<'_> {
         got.map(|(token, _)| token)
     }
 
-    /// Waits for a place among the requests under way and for the rate limit's gate. The gate counts once the place
-    /// is there: whoever queued for one while the gate was open would run into the limit all the same.
-    async fn admission(&self, bucket: &str) -> Result<SemaphorePermit<'_>, Failure> {
+    /// Waits for a place among the requests under way and until the rate limit lets one through. The limit is asked once
+    /// the place is there: whoever queued for one while it was open would run into it all the same.
+    async fn admission(&self, bucket: &str, limit: Limit) -> Result<(SemaphorePermit<'_>, Sent), Failure> {
         loop {
             let Ok(Ok(permit)) = timeout_at(self.deadline, self.arm.permits.acquire()).await else {
                 return Err(self.late());
             };
-            let now = Instant::now();
-            let until = self.gates().get(bucket).copied().filter(|until| *until > now);
-            let Some(until) = until else { return Ok(permit) };
+            let until = match self.pace(bucket, limit, |pace, now| pace.admit(now)) {
+                Ok(sent) => return Ok((permit, sent)),
+                Err(until) => until,
+            };
             drop(permit);
             if until >= self.deadline {
                 return Err(Failure::new(
@@ -269,15 +269,17 @@ impl Session<'_> {
                     "Azure throttled beyond the sweep's deadline",
                 ));
             }
+            let began = Instant::now();
             sleep_until(until).await;
-            self.locked().throttle_wait += until - now;
+            self.locked().throttle_wait += began.elapsed();
         }
     }
 
-    fn close_gate(&self, bucket: &str, until: Instant) {
-        let mut gates = self.gates();
-        let gate = gates.entry(bucket.to_owned()).or_insert(until);
-        *gate = (*gate).max(until);
+    fn pace<T>(&self, bucket: &str, limit: Limit, look: impl FnOnce(&mut Pace, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = paces.entry(bucket.to_owned()).or_insert_with(|| Pace::new(limit, self.arm.speed, now));
+        look(pace, now)
     }
 
     fn late(&self) -> Failure {
@@ -285,13 +287,9 @@ impl Session<'_> {
         Failure::new(GapReason::Timeout, format!("not read within the sweep's deadline of {deadline}"))
     }
 
-    // Nothing panics while these are held; a poisoned lock would still hold sound numbers.
+    // Nothing panics while these locks are held; a poisoned one would still hold sound numbers.
     fn locked(&self) -> MutexGuard<'_, Numbers> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn gates(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,6 +5,7 @@
 use serde_json::Value;
 use url::Url;
 
+use super::pace::Limit;
 use crate::inventory::authorization::AskAssignedTo;
 
 /// The one path that is ever sent a POST.
@@ -109,6 +110,11 @@ impl Request {
 
     pub(super) fn body(&self) -> Option<&[u8]> {
         self.query.as_deref()
+    }
+
+    /// The sort of limit that the request draws on.
+    pub(super) fn limit(&self) -> Limit {
+        if self.query.is_some() { Limit::Queries } else { Limit::Reads }
     }
 
     /// Which of Azure's rate limits the request draws on: Resource Graph's, a subscription's, or the tenant's.

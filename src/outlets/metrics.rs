@@ -36,6 +36,8 @@ pub struct View<'a> {
 pub struct Traffic {
     /// Requests by what they asked for.
     pub requests: BTreeMap<&'static str, u64>,
+    /// Requests that were sent again.
+    pub retries: u64,
     /// Requests that failed, by reason.
     pub failures: BTreeMap<&'static str, u64>,
     /// Time spent waiting because Azure asked for it.
@@ -45,6 +47,7 @@ pub struct Traffic {
 /// The counters that live as long as the process.
 pub struct Metrics {
     requests: IntCounterVec,
+    retries: IntCounter,
     failures: IntCounterVec,
     throttle_wait: CounterVec,
     opened: IntCounter,
@@ -82,6 +85,10 @@ impl Metrics {
                 Opts::new("mlfence_azure_requests_total", "Requests sent to Azure, by what they asked for."),
                 &["source"],
             )?,
+            retries: IntCounter::new(
+                "mlfence_azure_request_retries_total",
+                "Requests to Azure that were sent again: throttled, broken off, refused for the moment.",
+            )?,
             failures: IntCounterVec::new(
                 Opts::new(
                     "mlfence_azure_request_failures_total",
@@ -111,6 +118,7 @@ impl Metrics {
 
     /// Notes what was sent to Azure.
     pub fn traffic(&self, traffic: &Traffic) {
+        self.retries.inc_by(traffic.retries);
         for (source, n) in &traffic.requests {
             self.requests.with_label_values(&[*source]).inc_by(*n);
         }
@@ -170,6 +178,7 @@ impl Metrics {
     fn lasting(&self) -> Vec<Box<dyn Collector>> {
         vec![
             Box::new(self.requests.clone()),
+            Box::new(self.retries.clone()),
             Box::new(self.failures.clone()),
             Box::new(self.throttle_wait.clone()),
             Box::new(self.opened.clone()),
