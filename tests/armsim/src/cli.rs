@@ -1,7 +1,7 @@
 //! The command line, and the commands behind it.
 
 use armsim::arm_id::ArmId;
-use armsim::{Estate, Fault, Options, Server, company};
+use armsim::{Estate, Fault, Options, Scenario, Server, Trouble, company};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::error::Error;
 use std::io::Write;
@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a snapshot as if it were Azure, on the loopback interface, until interrupted.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Write one of the estates that come with armsim, and what its operator declares in FILE.expectations.yaml; the demo's
     /// violations are listed in FILE.expected.json.
     Estate {
@@ -90,6 +90,15 @@ struct Serve {
     /// The next requests to fail, e.g. path=computes,status=429,retry_after=1,times=2.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
+    /// What goes wrong: a file (a JSON list, or a trouble a line), or a scenario's name; `random` draws one.
+    #[arg(long, value_name = "FILE|NAME")]
+    scenario: Option<String>,
+    /// Same seed, same troubles.
+    #[arg(long, value_name = "NUMBER")]
+    scenario_seed: Option<u64>,
+    /// One more trouble, e.g. throttle,kind=computes,probability=0.3,retry_after=date:5.
+    #[arg(long, value_name = "TROUBLE")]
+    trouble: Vec<Trouble>,
 }
 
 /// A scope that means nothing would silently deny nothing.
@@ -148,9 +157,30 @@ fn write(
     Ok(())
 }
 
+/// A name of the catalogue wins over a file of that name, which `./NAME` still reaches.
+fn scenario(told: Option<&str>, seed: Option<u64>, more: Vec<Trouble>) -> Result<Scenario, Box<dyn Error>> {
+    let drawn = seed.unwrap_or_default();
+    let mut scenario = match told {
+        None => Scenario::default(),
+        Some("random") => Scenario::random(drawn),
+        Some(name) => match Scenario::named(name, drawn) {
+            Some(scenario) => scenario,
+            None => {
+                let text = std::fs::read_to_string(name).map_err(|error| {
+                    let names = Scenario::NAMES.join(", ");
+                    format!("scenario '{name}' is neither a file ({error}) nor one of random, {names}")
+                })?;
+                Scenario::parse(&text).map_err(|error| format!("scenario {name}: {error}"))?
+            }
+        },
+    };
+    scenario.seed = seed.unwrap_or(scenario.seed);
+    scenario.troubles.extend(more);
+    Ok(scenario)
+}
+
 impl Serve {
     async fn run(self) -> Result<(), Box<dyn Error>> {
-        let estate = Estate::load(&self.snapshot)?;
         let options = Options {
             port: self.port,
             deny: self.deny,
@@ -162,8 +192,10 @@ impl Serve {
             graph_page_size: self.graph_page_size,
             latency: Duration::from_millis(self.latency_ms),
             fail_next: self.fault,
+            scenario: scenario(self.scenario.as_deref(), self.scenario_seed, self.trouble)?,
             ..Options::default()
         };
+        let estate = Estate::load(&self.snapshot)?;
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let server = Server::start(estate, options).await?;

@@ -1,7 +1,7 @@
 //! The kinds of records that a snapshot can hold, and where Azure keeps each.
 
 /// One kind: its name in the snapshot, its resource types, and the ways to read it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// Snake-case plural, as in the snapshot's header and in gap lines.
     pub name: &'static str,

@@ -23,4 +23,4 @@ pub mod server;
 mod world;
 
 pub use estate::{Estate, EstateError};
-pub use server::{Fault, Options, RunningServer, Server, Stats};
+pub use server::{Fault, Options, RunningServer, Scenario, Server, Stats, Trouble};

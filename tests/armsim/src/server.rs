@@ -13,12 +13,14 @@ mod paging;
 mod reply;
 mod request;
 mod roles;
+mod scenario;
 mod shape;
 mod stats;
 mod tokens;
 
 pub use faults::Fault;
 pub use options::{Options, SECRET};
+pub use scenario::{Scenario, Trouble};
 pub use stats::Stats;
 
 use crate::Estate;
@@ -54,6 +56,7 @@ impl Server {
             tokens: Mutex::new(tokens::Tokens::new(options.expire_tokens_after)),
             faults: Mutex::new(options.fail_next.clone()),
             stats: Mutex::new(Stats::default()),
+            course: Mutex::new(Arc::new(scenario::Course::new(options.scenario.clone()))),
             base_url,
             options: Mutex::new(options),
         });
@@ -106,8 +109,9 @@ impl RunningServer {
     }
 
     /// Serves the same estate under other options from the next request on. The port stays, tokens
-    /// and waiting faults too.
+    /// and waiting faults too; the scenario begins anew.
     pub fn replace_options(&self, options: Options) {
+        *lock(&self.shared.course) = Arc::new(scenario::Course::new(options.scenario.clone()));
         lock(&self.shared.tokens).set_validity(options.expire_tokens_after);
         let estate = self.shared.world().estate.clone();
         *lock(&self.shared.options) = options;
@@ -122,6 +126,12 @@ impl RunningServer {
     /// Refuses all tokens handed out so far as expired.
     pub fn expire_tokens(&self) {
         lock(&self.shared.tokens).expire_all();
+    }
+
+    /// Takes away the rights that the scenario's `shrink_rights,on_call=true` names.
+    pub fn shrink_rights(&self) {
+        let strikes = lock(&self.shared.course).on_call();
+        self.shared.take_away(&strikes);
     }
 
     /// Stops listening and waits, for a bounded time, for answers under way.
@@ -143,6 +153,7 @@ struct Shared {
     tokens: Mutex<tokens::Tokens>,
     faults: Mutex<Vec<Fault>>,
     stats: Mutex<Stats>,
+    course: Mutex<Arc<scenario::Course>>,
     base_url: String,
     options: Mutex<Options>,
 }
@@ -165,15 +176,32 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let request = Request::new(&method, &uri, &headers, &body);
+    let asked = scenario::Asked::new(&method, &uri, &body);
+    let body = scenario::without_loop(body);
+    let mut request = Request::new(&method, &uri, &headers, &body);
+    let marked = scenario::unmark(&mut request);
     if request.path.eq_ignore_ascii_case("/_armsim/stats") {
         return Reply::json(200, &serde_json::json!(*lock(&shared.stats))).into_response(0);
     }
+    let course = Arc::clone(&lock(&shared.course));
+    let strikes = course.meet(asked, &request, marked);
+    shared.take_away(&strikes);
     let options = lock(&shared.options).clone();
-    if !options.latency.is_zero() {
-        tokio::time::sleep(options.latency).await;
+    let late = options.latency + scenario::scaled(strikes.latency(), options.time_scale);
+    if !late.is_zero() {
+        tokio::time::sleep(late).await;
     }
-    let reply = shared.reply(&request, &options);
+    let reply = match strikes.instead(&request) {
+        Some(reply) => reply.kind(request::kind_of(&request)),
+        None => shared.reply(&request, &options),
+    };
+    course.answered(&strikes, reply.status);
+    if strikes.refuses_the_new_token()
+        && let Some(answer) = reply.as_json()
+    {
+        lock(&shared.tokens).expire(&answer);
+    }
+    let reply = strikes.shape(reply, &shared.base_url, options.time_scale);
     let served = lock(&shared.stats).count(reply.kind, reply.status);
     reply.into_response(served)
 }
@@ -181,6 +209,24 @@ async fn answer(
 impl Shared {
     fn world(&self) -> Arc<World> {
         Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tokens and rights that a scenario takes away.
+    fn take_away(&self, strikes: &scenario::Strikes) {
+        if strikes.is_empty() {
+            return;
+        }
+        if strikes.expires_tokens() {
+            lock(&self.tokens).expire_all();
+        }
+        let mut stats = lock(&self.stats);
+        strikes.names().for_each(|name| stats.struck(name));
+        drop(stats);
+        let mut options = lock(&self.options);
+        if strikes.take_rights(&self.world(), &mut options) {
+            let world = Arc::new(World::new(self.world().estate.clone(), &options));
+            *self.world.write().unwrap_or_else(PoisonError::into_inner) = world;
+        }
     }
 
     fn reply(&self, request: &Request<'_>, options: &Options) -> Reply {

@@ -51,28 +51,32 @@ impl FromStr for Fault {
 impl Fault {
     /// The body that Azure documents for the status.
     pub(super) fn reply(&self, request: &Request<'_>) -> Reply {
-        let wait = self.retry_after.unwrap_or(10);
-        let graph = request.lower_segments().contains(&"microsoft.resourcegraph");
-        let reply = match self.status {
-            401 => errors::expired_token("1/1/2026 0:00:00 AM", "1/1/2026 1:00:00 AM"),
-            403 => errors::authorization_failed("*/read", &request.path),
-            404 => errors::resource_not_found(&request.path),
-            429 if graph => rate_limiting(),
-            429 => errors::error(
-                429,
-                "SubscriptionRequestsThrottled",
-                &format!("Number of 'read' requests exceeded. Please try again after '{wait}' seconds."),
-            ),
-            500 => errors::error(500, "InternalServerError", "The server encountered an internal error."),
-            502 => errors::error(502, "ProviderError", "The resource provider did not answer properly."),
-            503 => errors::error(503, "ServerTimeout", "The request timed out. Please try again."),
-            504 => errors::error(504, "GatewayTimeout", "The gateway did not receive an answer in time."),
-            status => errors::error(status, "ArmsimFault", "This answer was asked for."),
-        };
+        let reply = recorded(self.status, self.retry_after.unwrap_or(10), request);
         match self.retry_after {
             Some(seconds) => reply.header("retry-after", seconds.to_string()),
             None => reply,
         }
+    }
+}
+
+/// What Azure documents for the status, without `Retry-After`.
+pub(super) fn recorded(status: u16, wait: u64, request: &Request<'_>) -> Reply {
+    let graph = request.lower_segments().contains(&"microsoft.resourcegraph");
+    match status {
+        401 => errors::expired_token("1/1/2026 0:00:00 AM", "1/1/2026 1:00:00 AM"),
+        403 => errors::authorization_failed("*/read", &request.path),
+        404 => errors::resource_not_found(&request.path),
+        429 if graph => rate_limiting(),
+        429 => errors::error(
+            429,
+            "SubscriptionRequestsThrottled",
+            &format!("Number of 'read' requests exceeded. Please try again after '{wait}' seconds."),
+        ),
+        500 => errors::error(500, "InternalServerError", "The server encountered an internal error."),
+        502 => errors::error(502, "ProviderError", "The resource provider did not answer properly."),
+        503 => errors::error(503, "ServerTimeout", "The request timed out. Please try again."),
+        504 => errors::error(504, "GatewayTimeout", "The gateway did not receive an answer in time."),
+        status => errors::error(status, "ArmsimFault", "This answer was asked for."),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be switched on when a server starts.
 
-use super::Fault;
+use super::{Fault, Scenario};
 use std::time::Duration;
 
 /// The secret of the managed identity endpoint and of the Entra client.
@@ -19,6 +19,9 @@ pub struct Options {
     pub readable_only: Vec<String>,
     /// (subscription, action pattern) such as `Microsoft.Network/networkSecurityGroups/read`.
     pub deny_actions: Vec<(String, String)>,
+    /// (subscription, action pattern) of what lists leave out without an error, as where rights were taken away
+    /// for a part.
+    pub left_out: Vec<(String, String)>,
     /// How long ARM takes a token for valid. The token's own answer promises an hour all the same,
     /// as when a token is revoked or clocks differ.
     pub expire_tokens_after: Option<Duration>,
@@ -32,6 +35,10 @@ pub struct Options {
     pub latency: Duration,
     /// Faults that wait for their request.
     pub fail_next: Vec<Fault>,
+    /// What goes wrong, again and again.
+    pub scenario: Scenario,
+    /// Seconds of Azure in a real one: latencies and slow bodies of a scenario are that much faster.
+    pub time_scale: f64,
 }
 
 impl Default for Options {
@@ -42,12 +49,15 @@ impl Default for Options {
             hide: Vec::new(),
             readable_only: Vec::new(),
             deny_actions: Vec::new(),
+            left_out: Vec::new(),
             expire_tokens_after: None,
             page_size: 50,
             graph_page_size: 1000,
             graph_response_cap: 16 * 1024 * 1024,
             latency: Duration::ZERO,
             fail_next: Vec::new(),
+            scenario: Scenario::default(),
+            time_scale: 1.0,
         }
     }
 }

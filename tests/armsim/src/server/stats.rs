@@ -12,6 +12,9 @@ pub struct Stats {
     pub kinds: BTreeMap<String, u64>,
     /// By HTTP status.
     pub statuses: BTreeMap<u16, u64>,
+    /// How often each trouble of the scenario struck.
+    #[serde(default)]
+    pub troubles: BTreeMap<String, u64>,
 }
 
 impl Stats {
@@ -23,6 +26,10 @@ impl Stats {
     /// Answers with that status.
     pub fn with_status(&self, status: u16) -> u64 {
         self.statuses.get(&status).copied().unwrap_or_default()
+    }
+
+    pub(super) fn struck(&mut self, trouble: &str) {
+        *self.troubles.entry(trouble.to_owned()).or_default() += 1;
     }
 
     pub(super) fn count(&mut self, kind: &str, status: u16) -> u64 {

@@ -35,6 +35,14 @@ impl Tokens {
         self.issued.values_mut().for_each(|end| *end = UNIX_EPOCH);
     }
 
+    /// Refuses the token in this answer as expired.
+    pub(super) fn expire(&mut self, answer: &Value) {
+        let token = answer.get("access_token").and_then(Value::as_str);
+        if let Some(end) = token.and_then(|token| self.issued.get_mut(token)) {
+            *end = UNIX_EPOCH;
+        }
+    }
+
     fn issue(&mut self) -> (String, SystemTime) {
         let now = SystemTime::now();
         let token = format!("armsim-token-{}", self.issued.len() + 1);

@@ -37,6 +37,8 @@ pub(crate) struct Rights {
     denied_actions: Vec<(String, String)>,
     /// (subscription, action): named in the permissions answer, but rows that are there are served.
     partial_actions: Vec<(String, String)>,
+    /// (subscription, action pattern): named in the permissions answer, and left out of lists without an error.
+    left_out: Vec<(String, String)>,
     /// (scope below a subscription, action).
     denied_at: Vec<(ArmId, String)>,
 }
@@ -48,6 +50,11 @@ impl Rights {
             denied: options.deny.iter().map(|scope| ArmId::new(scope)).collect(),
             denied_actions: options
                 .deny_actions
+                .iter()
+                .map(|(subscription, action)| (guid_of(subscription), action.clone()))
+                .collect(),
+            left_out: options
+                .left_out
                 .iter()
                 .map(|(subscription, action)| (guid_of(subscription), action.clone()))
                 .collect(),
@@ -135,7 +142,9 @@ impl Rights {
         let in_part = self.readable_only.get(subscription).is_none_or(|groups| {
             Some(id) == id.subscription_id().as_ref() || groups.iter().any(|group| group.contains(id))
         });
-        in_part && self.permits(id, subscription, action)
+        let left_out =
+            self.left_out.iter().any(|(of, pattern)| of == subscription && matches(pattern, action));
+        in_part && !left_out && self.permits(id, subscription, action)
     }
 
     /// [`Self::may_read`] for a record of the estate.
@@ -173,6 +182,7 @@ impl Rights {
             .denied_actions
             .iter()
             .chain(&self.partial_actions)
+            .chain(&self.left_out)
             .filter(|(of, _)| of == subscription)
             .map(|(_, action)| action.as_str())
             .collect();
