@@ -56,10 +56,7 @@ fn unlisted_claim(
     listed: &[(&ResourceId, &Connection)],
 ) -> Option<Reason> {
     let claims = inventory.private_endpoints.values().find(|endpoint| {
-        let approved = |(target, status): &(ResourceId, Option<String>)| {
-            *target == workspace.id && status.as_deref() == Some("approved")
-        };
-        endpoint.targets.iter().any(approved)
+        endpoint.claims(&workspace.id)
             && !listed.iter().any(|(_, connection)| connection.endpoint.as_ref() == Ok(&endpoint.id))
     })?;
     let message =

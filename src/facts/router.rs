@@ -13,7 +13,7 @@ use crate::inventory::{Code, Inventory, Kind, Known, Reason, ResourceId};
 use super::document::{Fact, Router, RouterKind};
 use super::frontends::{Frontends, Serving};
 use super::ranges::Ranges;
-use super::{balancer_subnets, cluster};
+use super::{balancer_subnets, cluster, subjects};
 
 /// The router's facts, and the frontends that they were read off.
 pub(super) struct Found {
@@ -66,7 +66,8 @@ pub(super) fn facts(
     let declared_subnet = match &compute.kind {
         Ok(ComputeKind::Aks) | Err(_) => compute.router.subnet.clone(),
         // An annotation of the service, which Azure does not show.
-        Ok(_) => Ok(None),
+        Ok(ComputeKind::Kubernetes) => Ok(None),
+        Ok(ComputeKind::Other) => Err(subjects::unknown_type(&compute.id)),
     };
     let vnets = cluster.clone().and_then(|cluster| cluster::vnets(inventory, cluster));
     let subnets = balancer_subnets::of(inventory, &serving, &declared, &declared_subnet, &vnets, service);
@@ -279,7 +280,8 @@ pub(super) fn declared(
             Some("publicip") | None => Ok(RouterKind::PublicLoadBalancer),
             Some(other) => Err(unknown("loadBalancerType", other, &compute.id)),
         },
-        ComputeKind::Kubernetes | ComputeKind::Other => {
+        ComputeKind::Other => Err(subjects::unknown_type(&compute.id)),
+        ComputeKind::Kubernetes => {
             let extension = extension(inventory, cluster)?;
             if let Some(reason) = unsettled(&extension.state, &extension.id) {
                 return Err(reason);

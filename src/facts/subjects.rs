@@ -218,11 +218,13 @@ fn compute_type(kind: ComputeKind, id: &ResourceId) -> Known<ComputeType> {
     match kind {
         ComputeKind::Aks => Ok(ComputeType::Aks),
         ComputeKind::Kubernetes => Ok(ComputeType::Kubernetes),
-        ComputeKind::Other => Err(Reason::new(
-            Code::Undecidable,
-            format!("{id} has a cluster behind it, but a type that is not known"),
-        )),
+        ComputeKind::Other => Err(unknown_type(id)),
     }
+}
+
+/// Why nothing that hangs on a compute's type can be told.
+pub(super) fn unknown_type(id: &ResourceId) -> Reason {
+    Reason::new(Code::Undecidable, format!("{id} has a cluster behind it, but a type that is not known"))
 }
 
 fn aks_cluster(

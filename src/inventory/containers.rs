@@ -94,7 +94,7 @@ impl Registry {
                 let read = |part| Connection {
                     endpoint: field::REGISTRY_ENDPOINT_ID.told_id(part),
                     subnet: None,
-                    status: field::REGISTRY_ENDPOINT_STATUS.told_text(part).map(str::to_ascii_lowercase),
+                    status: Connection::status(&field::REGISTRY_ENDPOINT_STATUS, part),
                     state: State::read(&field::REGISTRY_ENDPOINT_STATE, part),
                 };
                 list.into_iter().map(read).collect()

@@ -3,7 +3,7 @@
 use super::field::{self, Part};
 use super::network::Connection;
 use super::state::State;
-use super::{Code, Known, Record, ResourceId};
+use super::{Code, Known, Reason, Record, ResourceId};
 
 /// A workspace.
 #[derive(Clone, Debug)]
@@ -131,7 +131,7 @@ impl Workspace {
                 let read = |part| Connection {
                     endpoint: field::WORKSPACE_ENDPOINT_ID.told_id(part),
                     subnet: field::WORKSPACE_ENDPOINT_SUBNET.told_id(part).ok(),
-                    status: field::WORKSPACE_ENDPOINT_STATUS.told_text(part).map(str::to_ascii_lowercase),
+                    status: Connection::status(&field::WORKSPACE_ENDPOINT_STATUS, part),
                     state: State::read(&field::WORKSPACE_ENDPOINT_STATE, part),
                 };
                 list.into_iter().map(read).collect()
@@ -140,6 +140,29 @@ impl Workspace {
             registry: field::WORKSPACE_REGISTRY.id(part),
         }
     }
+}
+
+/// The other compute types that v1 services are known to have. A word that is none of them does not say "not ACI".
+const NOT_ACI: [&str; 10] = [
+    "aks",
+    "aksendpoint",
+    "amlarc",
+    "amlcompute",
+    "batchamlcompute",
+    "iot",
+    "mir",
+    "miramlcompute",
+    "mirga",
+    "mirsinglemodel",
+];
+
+fn on_aci(word: &str, service: &ResourceId) -> Known<bool> {
+    let word = word.to_ascii_lowercase();
+    if word == "aci" || NOT_ACI.contains(&word.as_str()) {
+        return Ok(word == "aci");
+    }
+    let message = format!("`properties.computeType` of {service} is `{word}`, which is not known");
+    Err(Reason::new(Code::Malformed, message))
 }
 
 impl Compute {
@@ -191,7 +214,7 @@ impl Service {
         Some(Self {
             id: record.id().clone(),
             workspace: workspace_of(record.id())?,
-            on_aci: field::SERVICE_COMPUTE_TYPE.told_text(part).map(|text| text.eq_ignore_ascii_case("aci")),
+            on_aci: field::SERVICE_COMPUTE_TYPE.told_text(part).and_then(|word| on_aci(word, record.id())),
             state: State::read(&field::SERVICE_STATE, part),
             asked_network: field::SERVICE_VNET.text(part).and_then(|vnet| {
                 let subnet = field::SERVICE_SUBNET.text(part)?;

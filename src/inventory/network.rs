@@ -19,7 +19,20 @@ pub struct Connection {
     pub state: Known<State>,
 }
 
+/// The states of a private endpoint connection in which no traffic flows.
+const CLOSED: [&str; 4] = ["pending", "rejected", "disconnected", "timeout"];
+
 impl Connection {
+    /// The status of a connection. A word that is none of Azure's does not say that traffic is kept out.
+    pub(super) fn status(field: &Field, part: Part<'_>) -> Known<String> {
+        let word = field.told_text(part)?.to_ascii_lowercase();
+        if word == "approved" || CLOSED.contains(&word.as_str()) {
+            return Ok(word);
+        }
+        let message = format!("a private endpoint connection is `{word}`, which is not known");
+        Err(Reason::new(Code::Malformed, message))
+    }
+
     /// Whether the connection carries traffic: approved by the target's owner, and finished.
     pub fn usable(&self) -> Known<bool> {
         if self.status.clone()? != "approved" {
@@ -198,6 +211,12 @@ impl Peering {
 }
 
 impl PrivateEndpoint {
+    /// Whether it claims a connection to a target that is approved, or may be.
+    pub fn claims(&self, target: &ResourceId) -> bool {
+        let may = |status: &Option<String>| status.as_deref().is_some_and(|status| !CLOSED.contains(&status));
+        self.targets.iter().any(|(of, status)| of == target && may(status))
+    }
+
     pub(super) fn read(record: &Record) -> Self {
         let part = Part::of(record);
         let mut targets = Vec::new();
