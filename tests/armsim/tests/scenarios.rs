@@ -64,7 +64,7 @@ impl Requests for Azure {
 
 type Check = fn(&Raw) -> bool;
 
-fn retry_after<'a>(raw: &'a Raw) -> Option<&'a str> {
+fn retry_after(raw: &Raw) -> Option<&str> {
     raw.headers.get("retry-after").map(String::as_str)
 }
 
@@ -328,7 +328,7 @@ async fn listed(azure: &mut Azure, path: &str) -> BTreeSet<String> {
 
 async fn queried(azure: &mut Azure, query: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    let mut options = json!({"$top": 2});
+    let mut options = json!({"$top": 25});
     loop {
         let page = persist(azure, |azure| azure.graph(query, options.clone(), 0)).await;
         all.extend(ids(&page).iter().map(|id| id.to_lowercase()));
