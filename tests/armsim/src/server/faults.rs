@@ -51,7 +51,7 @@ impl FromStr for Fault {
 impl Fault {
     /// The body that Azure documents for the status.
     pub(super) fn reply(&self, request: &Request<'_>) -> Reply {
-        let reply = recorded(self.status, self.retry_after.unwrap_or(10), request);
+        let reply = recorded(self.status, self.retry_after, request);
         match self.retry_after {
             Some(seconds) => reply.header("retry-after", seconds.to_string()),
             None => reply,
@@ -59,18 +59,21 @@ impl Fault {
     }
 }
 
-/// What Azure documents for the status, without `Retry-After`.
-pub(super) fn recorded(status: u16, wait: u64, request: &Request<'_>) -> Reply {
+/// What Azure documents for the status, without `Retry-After`. `wait` is in the words of throttling, in seconds.
+pub(super) fn recorded(status: u16, wait: Option<u64>, request: &Request<'_>) -> Reply {
     let graph = request.lower_segments().contains(&"microsoft.resourcegraph");
     match status {
         401 => errors::expired_token("1/1/2026 0:00:00 AM", "1/1/2026 1:00:00 AM"),
         403 => errors::authorization_failed("*/read", &request.path),
         404 => errors::resource_not_found(&request.path),
-        429 if graph => rate_limiting(),
+        429 if graph => rate_limiting(wait.unwrap_or(5)),
         429 => errors::error(
             429,
             "SubscriptionRequestsThrottled",
-            &format!("Number of 'read' requests exceeded. Please try again after '{wait}' seconds."),
+            &format!(
+                "Number of 'read' requests exceeded. Please try again after '{}' seconds.",
+                wait.unwrap_or(10)
+            ),
         ),
         500 => errors::error(500, "InternalServerError", "The server encountered an internal error."),
         502 => errors::error(502, "ProviderError", "The resource provider did not answer properly."),
@@ -80,7 +83,7 @@ pub(super) fn recorded(status: u16, wait: u64, request: &Request<'_>) -> Reply {
     }
 }
 
-fn rate_limiting() -> Reply {
+fn rate_limiting(wait: u64) -> Reply {
     let message = "Client application has been throttled and should not attempt to repeat the request until \
                    an amount of time has elapsed.";
     Reply::json(
@@ -89,7 +92,7 @@ fn rate_limiting() -> Reply {
             "details": [{"code": "RateLimiting", "message": message}]}}),
     )
     .header("x-ms-user-quota-remaining", "0")
-    .header("x-ms-user-quota-resets-after", "00:00:05")
+    .header("x-ms-user-quota-resets-after", format!("00:{:02}:{:02}", wait / 60 % 60, wait % 60))
 }
 
 /// The fault that waits for this request, counted down.

@@ -86,7 +86,8 @@ impl Scenario {
         catalogue::named(name, seed)
     }
 
-    /// One to four troubles of the catalogue, with parameters drawn from the seed. [`fmt::Display`] writes them down.
+    /// One to four troubles of the catalogue, with parameters drawn from the seed; about half of the scenarios can be
+    /// recovered from. [`fmt::Display`] writes them down.
     pub fn random(seed: u64) -> Self {
         catalogue::random(seed)
     }

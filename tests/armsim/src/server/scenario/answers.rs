@@ -17,8 +17,10 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title><
 /// The answer of a trouble that lets nobody through. `line` is the path and query as sent.
 pub(super) fn instead(what: &What, request: &Request<'_>, line: &str) -> Option<Reply> {
     match what {
-        What::Throttle { .. } => Some(faults::recorded(429, 10, request)),
-        What::Answer { status, body, .. } => Some(answer(*status, *body, request)),
+        What::Throttle { retry_after } => Some(faults::recorded(429, retry_after.bearable(), request)),
+        What::Answer { status, body, retry_after } => {
+            Some(answer(*status, *body, retry_after.bearable(), request))
+        }
         What::Redirect { status, base } => {
             let reply = Reply::bytes(*status, "text/html; charset=utf-8", Vec::new());
             Some(reply.header("location", format!("{base}{line}")))
@@ -28,10 +30,10 @@ pub(super) fn instead(what: &What, request: &Request<'_>, line: &str) -> Option<
     }
 }
 
-fn answer(status: u16, body: Text, request: &Request<'_>) -> Reply {
+fn answer(status: u16, body: Text, wait: Option<u64>, request: &Request<'_>) -> Reply {
     let json = |text: String| Reply::bytes(status, "application/json; charset=utf-8", text.into_bytes());
     match body {
-        Text::Recorded => faults::recorded(status, 10, request),
+        Text::Recorded => faults::recorded(status, wait, request),
         Text::Empty => json(String::new()),
         Text::Html => Reply::bytes(status, "text/html", HTML.as_bytes().to_vec()),
         Text::Nested => {

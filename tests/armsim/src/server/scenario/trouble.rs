@@ -153,6 +153,16 @@ impl RetryAfter {
         Self::Text("10".to_owned())
     }
 
+    /// The seconds to wait, if that is a number that can be meant.
+    pub(super) fn bearable(&self) -> Option<u64> {
+        let seconds = match self {
+            Self::Missing => return None,
+            Self::Date(seconds) => *seconds,
+            Self::Text(text) => text.parse().ok()?,
+        };
+        u64::try_from(seconds).ok().filter(|_| seconds <= LONGEST_WAIT)
+    }
+
     fn is_bearable(&self) -> bool {
         match self {
             Self::Missing => true,
