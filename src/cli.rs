@@ -53,16 +53,11 @@ enum Command {
     Config(ConfigCommand),
     /// Print the least-privilege role that a sweep needs, or check what is missing of it.
     ///
-    /// Without --check or --snapshot nothing is asked: the role is printed, assignable where the scope flags or the
-    /// configuration's `scope.include` say. Create it and assign it to mlfence's identity:
+    /// Without --check or --snapshot nothing is asked: the role is printed, assignable where the scope flags, or
+    /// `scope.include` of the configuration, say. `az role definition create --role-definition @FILE` takes it.
     ///
-    ///   mlfence permissions --management-group NAME > mlfence-reader.json
-    ///   az role definition create --role-definition @mlfence-reader.json
-    ///
-    /// With --check a sweep is run as the configured identity; with --snapshot a file is looked at.
-    /// Exit codes then: 0 nothing is missing, 1 something is missing, 2 usage or configuration, 3 the check could not
-    /// be completed.
-    #[command(verbatim_doc_comment)]
+    /// With --check a sweep is run as the configured identity; with --snapshot a file is looked at. Exit codes then:
+    /// 0 nothing is missing, 1 something is missing, 2 usage or configuration, 3 the check could not be completed.
     Permissions(PermissionsArguments),
     /// Ask the local daemon whether it is well; for container health checks.
     Health(HealthArguments),

@@ -19,6 +19,8 @@ pub struct Options {
     pub readable_only: Vec<String>,
     /// (subscription, action pattern) such as `Microsoft.Network/networkSecurityGroups/read`.
     pub deny_actions: Vec<(String, String)>,
+    /// Action patterns that are all the caller holds, in every subscription; empty means `*/read`.
+    pub grant_only: Vec<String>,
     /// How long ARM takes a token for valid. The token's own answer promises an hour all the same,
     /// as when a token is revoked or clocks differ.
     pub expire_tokens_after: Option<Duration>,
@@ -42,6 +44,7 @@ impl Default for Options {
             hide: Vec::new(),
             readable_only: Vec::new(),
             deny_actions: Vec::new(),
+            grant_only: Vec::new(),
             expire_tokens_after: None,
             page_size: 50,
             graph_page_size: 1000,
