@@ -66,8 +66,7 @@ impl Check {
         let mut missing: BTreeMap<(String, ResourceId), Missing> = BTreeMap::new();
         let mut open: BTreeMap<(ResourceId, GapReason, String), BTreeSet<&'static str>> = BTreeMap::new();
         for gap in snapshot.gaps.iter().filter(|gap| asked.contains(&gap.source)) {
-            let lack = needs::lack(gap);
-            let Lack { missing: actions, open: unproven } = lack;
+            let Lack { missing: actions, open: unproven } = needs::lack(gap);
             for action in actions {
                 let entry = missing.entry((action.clone(), gap.scope.clone())).or_insert_with(|| Missing {
                     action,
@@ -114,7 +113,7 @@ impl Check {
         }
     }
 
-    /// Whether every needed action was looked at in at least one subscription.
+    /// Whether no question is left open, and there was a subscription to ask about.
     pub fn is_complete(&self) -> bool {
         self.open.is_empty() && !self.subscriptions.is_empty()
     }
