@@ -23,6 +23,7 @@ mod client;
 mod credential;
 mod failure;
 mod gaps;
+pub mod needs;
 mod pace;
 mod request;
 mod resource_graph;

@@ -51,6 +51,14 @@ enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the least-privilege role that a sweep needs, or check what is missing of it.
+    ///
+    /// Without --check or --snapshot nothing is asked: the role is printed, assignable where the scope flags, or
+    /// `scope.include` of the configuration, say. `az role definition create --role-definition @FILE` takes it.
+    ///
+    /// With --check a sweep is run as the configured identity; with --snapshot a file is looked at. Exit codes then:
+    /// 0 nothing is missing, 1 something is missing, 2 usage or configuration, 3 the check could not be completed.
+    Permissions(PermissionsArguments),
     /// Ask the local daemon whether it is well; for container health checks.
     Health(HealthArguments),
 }
@@ -290,6 +298,36 @@ pub enum ConfigCommand {
     },
 }
 
+/// Arguments of `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArguments {
+    /// Sweep, and tell which needed action is missing at which scope.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Check this snapshot file instead of a live tenant.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "subscription", "management_group"])]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// json or bicep for the role (json if not told), table or json for a check (table if not told).
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<PermissionsFormat>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// How to print the role, or what is missing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PermissionsFormat {
+    /// A check, for people.
+    Table,
+    /// A role as `az role definition create` takes it; a check for programs.
+    Json,
+    /// A role to be deployed.
+    Bicep,
+}
+
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub struct HealthArguments {
@@ -345,6 +383,7 @@ impl Cli {
             Command::Explain(arguments) => commands::explain::run(&arguments),
             Command::Ask(command) => commands::ask::run(&command),
             Command::Policy(command) => commands::policy::run(&command),
+            Command::Permissions(arguments) => commands::permissions::run(&arguments),
             Command::Config(ConfigCommand::Check { config }) => commands::config::check(&config),
             Command::Health(arguments) => commands::health::run(&arguments),
         };

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod config;
 pub mod explain;
 pub mod health;
+pub mod permissions;
 pub mod policy;
 pub mod serve;
 pub mod snapshot;

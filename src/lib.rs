@@ -17,6 +17,7 @@
 //! | [`azure`] | credentials, paging, throttling; gives a snapshot |
 //! | [`sweep`] | one live pass: `azure`'s lists, and the questions that `facts` finds worth asking |
 //! | [`snapshot_file`] | snapshots on disk |
+//! | [`permissions`] | the least-privilege role, and what a sweep found missing of it |
 //! | [`outlets`] | table, metrics, HTTP |
 //! | [`audit`] | one sweep, end to end |
 //! | [`daemon`] | the timetable, reload and shutdown |
@@ -51,6 +52,8 @@ pub mod findings;
 pub mod azure;
 pub mod snapshot_file;
 pub mod sweep;
+
+pub mod permissions;
 
 pub mod outlets;
 

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What only `facts` can find worth asking, `azure` asks; neither knows of the other.
     ("sweep", &["azure", "facts", "inventory", "expectations"]),
     ("snapshot_file", &["inventory"]),
+    ("permissions", &["azure", "config", "findings", "inventory"]),
     ("outlets", &["inventory", "findings", "severity"]),
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
     ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "sweep"]),
@@ -35,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "findings",
             "inventory",
             "outlets",
+            "permissions",
             "policy",
             "snapshot_file",
             "sweep",

@@ -5,10 +5,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 use mlfence::outlets::metrics::{Metrics, Traffic, View};
 use mlfence::{config::Config, findings::Ledger};
+use serde_json::Value;
 use std::time::Duration;
 
 fn readme() -> PathBuf {
@@ -32,11 +34,12 @@ fn check(name: &str, expected: &str) {
     );
 }
 
-/// One test, because both tables stand in one file.
+/// One test, because all tables stand in one file.
 #[test]
 fn the_tables_are_up_to_date() {
     check("policies", &policies());
     check("metrics", &metrics());
+    check("role", &role());
 }
 
 fn policies() -> String {
@@ -52,6 +55,24 @@ fn policies() -> String {
             metadata.title
         )
         .expect("a string");
+    }
+    table
+}
+
+/// The actions of the role that the command prints, by resource provider.
+fn role() -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_mlfence")).arg("permissions").output().expect("mlfence runs");
+    let role: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut providers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for action in role["Actions"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+        let (provider, rest) = action.split_once('/').expect("a provider");
+        let of = rest.strip_suffix("/read").expect("a read");
+        providers.entry(provider).or_default().push(format!("`{of}`"));
+    }
+    let mut table = "| provider | reads |\n|---|---|\n".to_owned();
+    for (provider, types) in providers {
+        writeln!(table, "| {provider} | {} |", types.join(", ")).expect("a string");
     }
     table
 }

@@ -59,15 +59,14 @@ impl Rights {
         self.entries.is_empty() && self.lost.as_ref().is_some_and(|lost| lost.reason == GapReason::Denied)
     }
 
-    /// What keeps the records of a kind from being proven complete; none if the rights suffice.
+    /// What keeps the records of a kind from being proven complete, each missing action by name; none if the rights suffice.
     pub(super) fn missing(&self, kind: Kind) -> Option<Failure> {
-        let action = needed(kind).find(|action| !self.grants(action))?;
-        Some(match &self.lost {
-            Some(lost) => lost.clone(),
-            None => {
-                Failure::new(GapReason::PartialRights, format!("missing {action} on the whole subscription"))
-            }
-        })
+        let missing: Vec<&str> = needed(kind).filter(|action| !self.grants(action)).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let words = || format!("missing {} on the whole subscription", missing.join(", "));
+        Some(self.lost.clone().unwrap_or_else(|| Failure::new(GapReason::PartialRights, words())))
     }
 
     /// Granted if one entry has a matching action and no matching exclusion.
@@ -78,7 +77,7 @@ impl Rights {
 }
 
 /// The actions that show every record of a kind, the types of its children included.
-fn needed(kind: Kind) -> impl Iterator<Item = &'static str> {
+pub(super) fn needed(kind: Kind) -> impl Iterator<Item = &'static str> {
     let more: &[&str] = match kind {
         Kind::OnlineEndpoints => &[
             "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",
@@ -148,6 +147,10 @@ mod tests {
         assert_eq!(check(vec![narrow], Kind::VirtualNetworks), Some((GapReason::PartialRights, missing)));
         let missing = "missing Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/read on the whole subscription".to_owned();
         let endpoints = json!({"actions":["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/*"]});
+        assert_eq!(check(vec![endpoints], Kind::OnlineEndpoints), Some((GapReason::PartialRights, missing)));
+        let missing = "missing Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read, Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/read on the whole subscription".to_owned();
+        let endpoints =
+            json!({"actions":["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/read"]});
         assert_eq!(check(vec![endpoints], Kind::OnlineEndpoints), Some((GapReason::PartialRights, missing)));
     }
 

@@ -17,6 +17,9 @@ use super::scope::{self, Membership, Visible};
 use super::sweep::Order;
 use crate::inventory::{GapReason, Kind, Record, ResourceId};
 
+/// What is said of a subscription that `/subscriptions` leaves out.
+pub(super) const NOT_VISIBLE: &str = "the subscription is not visible to this identity";
+
 /// The subscriptions of a sweep.
 #[derive(Default)]
 pub(super) struct Chosen {
@@ -113,7 +116,7 @@ pub(super) async fn choose(
     for id in order.earlier.iter().chain(&order.scope.include.subscriptions) {
         let id = id.to_ascii_lowercase();
         let detail = match visible.get(&id) {
-            None => "the subscription is not visible to this identity",
+            None => NOT_VISIBLE,
             Some(subscription) if !subscription.is_live() => {
                 "the subscription is not enabled, so what is in it was not read"
             }

@@ -75,6 +75,9 @@ struct Serve {
     /// An action refused in a subscription, e.g. ID=Microsoft.Network/networkSecurityGroups/read.
     #[arg(long, value_name = "SUBSCRIPTION-ID=ACTION", value_parser = denied_action)]
     deny_action: Vec<(String, String)>,
+    /// An action pattern that is all the caller holds; may be repeated. Without it that is */read.
+    #[arg(long, value_name = "ACTION")]
+    grant_only: Vec<String>,
     /// Refuse tokens after that time, though they promise an hour.
     #[arg(long, value_name = "SECONDS")]
     expire_tokens_after: Option<u64>,
@@ -187,6 +190,7 @@ impl Serve {
             hide: self.hide,
             readable_only: self.readable_only,
             deny_actions: self.deny_action,
+            grant_only: self.grant_only,
             expire_tokens_after: self.expire_tokens_after.map(Duration::from_secs),
             page_size: self.page_size,
             graph_page_size: self.graph_page_size,

@@ -114,6 +114,21 @@ async fn a_denied_kind_is_refused_by_arm_and_missing_in_resource_graph() {
 }
 
 #[tokio::test]
+async fn a_role_of_single_actions_shows_those_and_nothing_else() {
+    let estate = company::healthy();
+    let prod = prod_of(&estate);
+    let actions = [format!("{GROUPS}/read"), "Microsoft.Authorization/permissions/read".to_owned()];
+    let azure = serve(estate, Options { grant_only: actions.to_vec(), ..Options::default() }).await;
+    assert_eq!(list(&azure, &prod, GROUPS).await.status, 200);
+    assert_eq!(list(&azure, &prod, WORKSPACES).await.code(), "AuthorizationFailed");
+    assert!(!graph(&azure, GROUPS).await.is_empty());
+    assert!(graph(&azure, WORKSPACES).await.is_empty());
+    assert_eq!(permissions(&azure, &prod).await.body["value"][0]["actions"], json!(actions));
+    azure.server.replace_options(Options { grant_only: actions[..1].to_vec(), ..Options::default() });
+    assert_eq!(permissions(&azure, &prod).await.status, 403);
+}
+
+#[tokio::test]
 async fn rights_can_change_under_way() {
     let estate = company::healthy();
     let prod = prod_of(&estate);

@@ -174,10 +174,7 @@ fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply>
     let scope = ArmId::new(&target.scope);
     let allowed = match target.what {
         What::Subscriptions | What::Provider => true,
-        // Own permissions need no right but some right: the answer is empty where there is none.
-        What::Permissions => {
-            scope.subscription_id().as_ref() == Some(&scope) || world.rights.may_read(&scope, "*/read")
-        }
+        What::Permissions => world.rights.may_ask_permissions(&scope),
         What::ServiceTags => {
             world.rights.may_ask_subscription(scope.subscription().unwrap_or_default(), &action)
         }

@@ -22,6 +22,8 @@ pub struct Options {
     /// (subscription, action pattern) of what lists leave out without an error, as where rights were taken away
     /// for a part.
     pub left_out: Vec<(String, String)>,
+    /// Action patterns that are all the caller holds, in every subscription; empty means `*/read`.
+    pub grant_only: Vec<String>,
     /// How long ARM takes a token for valid. The token's own answer promises an hour all the same,
     /// as when a token is revoked or clocks differ.
     pub expire_tokens_after: Option<Duration>,
@@ -50,6 +52,7 @@ impl Default for Options {
             readable_only: Vec::new(),
             deny_actions: Vec::new(),
             left_out: Vec::new(),
+            grant_only: Vec::new(),
             expire_tokens_after: None,
             page_size: 50,
             graph_page_size: 1000,

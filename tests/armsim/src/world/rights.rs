@@ -31,6 +31,8 @@ pub(crate) struct Rights {
     hidden: HashSet<String>,
     denied: Vec<ArmId>,
     readable_only: BTreeMap<String, Vec<ArmId>>,
+    /// The action patterns that the caller's one role grants.
+    granted: Vec<String>,
     /// Subscriptions whose rights are partial without our knowing where (a gap said so).
     partial: BTreeSet<String>,
     /// (subscription, action pattern): named in the permissions answer, and refused.
@@ -48,6 +50,10 @@ impl Rights {
         let mut rights = Self {
             hidden: options.hide.iter().map(|id| guid_of(id)).collect(),
             denied: options.deny.iter().map(|scope| ArmId::new(scope)).collect(),
+            granted: match options.grant_only.as_slice() {
+                [] => vec!["*/read".to_owned()],
+                some => some.to_vec(),
+            },
             denied_actions: options
                 .deny_actions
                 .iter()
@@ -158,11 +164,24 @@ impl Rights {
         !self.readable_only.contains_key(subscription) && self.permits(&scope, subscription, action)
     }
 
+    /// Whether the caller may ask for its own permissions there. On a whole subscription that needs the right to do so
+    /// and nothing else: where no role reaches, the answer is empty.
+    pub(crate) fn may_ask_permissions(&self, scope: &ArmId) -> bool {
+        match scope.subscription() {
+            Some(guid) if scope.subscription_id().as_ref() == Some(scope) => {
+                self.permits(scope, guid, "Microsoft.Authorization/permissions/read")
+            }
+            _ => self.may_read(scope, "*/read"),
+        }
+    }
+
     fn permits(&self, id: &ArmId, subscription: &str, action: &str) -> bool {
+        // "*/read" is asked where some right is enough.
+        let granted = action == "*/read" || self.granted.iter().any(|pattern| matches(pattern, action));
         let denied = self.denied.iter().any(|scope| scope.contains(id))
             || self.denied_actions.iter().any(|(of, pattern)| of == subscription && matches(pattern, action))
             || self.denied_at.iter().any(|(scope, of)| scope.contains(id) && matches(of, action));
-        !denied
+        granted && !denied
     }
 
     /// The `value` of the permissions call ("list permissions the caller has for a scope").
@@ -186,7 +205,7 @@ impl Rights {
             .filter(|(of, _)| of == subscription)
             .map(|(_, action)| action.as_str())
             .collect();
-        json!([{"actions": ["*/read"], "notActions": refused, "dataActions": [], "notDataActions": []}])
+        json!([{"actions": self.granted, "notActions": refused, "dataActions": [], "notDataActions": []}])
     }
 }
 
