@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::config::{Cloud, Config, Scope};
-use crate::inventory::Snapshot;
 use crate::inventory::authorization::AskAssignedTo;
 use crate::inventory::snapshot::Answer;
+use crate::inventory::{Depth, Snapshot};
 
 mod arm;
 mod assigned_to;
@@ -37,6 +37,7 @@ pub struct Client {
     arm: client::Arm,
     cloud: Cloud,
     scope: Scope,
+    depth: Depth,
 }
 
 /// What a sweep gave.
@@ -138,10 +139,16 @@ pub enum CollectError {
 }
 
 impl Client {
-    /// Sets up the credential and the connection. Nothing is sent yet.
+    /// Sets up the credential and the connection, to read what rules need. Nothing is sent yet.
     pub fn new(config: &Config) -> Result<Self, CollectError> {
         let arm = client::Arm::new(config).map_err(CollectError::Credential)?;
-        Ok(Self { arm, cloud: config.cloud, scope: config.scope.clone() })
+        Ok(Self { arm, cloud: config.cloud, scope: config.scope.clone(), depth: Depth::default() })
+    }
+
+    /// Sets how much is asked for and kept.
+    pub fn with_depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
     }
 
     /// Sets the first pause before a retry that Azure names no time for; it doubles with each try, up to 30 s.
@@ -159,7 +166,15 @@ impl Client {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Collected, CollectError> {
         let began = Instant::now();
-        let order = sweep::Order { cloud: self.cloud, scope: &self.scope, earlier, now, began, progress };
+        let order = sweep::Order {
+            cloud: self.cloud,
+            scope: &self.scope,
+            depth: self.depth,
+            earlier,
+            now,
+            began,
+            progress,
+        };
         sweep::run(&self.arm, &order).await
     }
 
