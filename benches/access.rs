@@ -38,6 +38,7 @@ fn estate(assignments: usize) -> Inventory {
         taken_at: "2026-11-23T05:00:00Z".to_owned(),
         tenant_id: None,
         cloud: "public".to_owned(),
+        projection: None,
         subscriptions: (0..SUBSCRIPTIONS)
             .map(|n| Subscription { id: format!("{n:08}-1111-1111-1111-111111111111"), name: String::new() })
             .collect(),

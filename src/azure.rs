@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::config::{Cloud, Config, Scope};
-use crate::inventory::Snapshot;
 use crate::inventory::authorization::AskAssignedTo;
 use crate::inventory::snapshot::Answer;
+use crate::inventory::{Depth, Snapshot};
 
 mod arm;
 mod assigned_to;
@@ -39,6 +39,7 @@ pub struct Client {
     arm: client::Arm,
     cloud: Cloud,
     scope: Scope,
+    depth: Depth,
 }
 
 /// What a sweep gave.
@@ -140,10 +141,16 @@ pub enum CollectError {
 }
 
 impl Client {
-    /// Sets up the credential and the connection. Nothing is sent yet.
+    /// Sets up the credential and the connection, to read what rules need. Nothing is sent yet.
     pub fn new(config: &Config) -> Result<Self, CollectError> {
         let arm = client::Arm::new(config).map_err(CollectError::Credential)?;
-        Ok(Self { arm, cloud: config.cloud, scope: config.scope.clone() })
+        Ok(Self { arm, cloud: config.cloud, scope: config.scope.clone(), depth: Depth::default() })
+    }
+
+    /// Sets how much is asked for and kept.
+    pub fn with_depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
     }
 
     /// Takes a second of Azure's for this much shorter: the pauses that it asks for, those between retries, the refill of
@@ -162,7 +169,15 @@ impl Client {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Collected, CollectError> {
         let began = Instant::now();
-        let order = sweep::Order { cloud: self.cloud, scope: &self.scope, earlier, now, began, progress };
+        let order = sweep::Order {
+            cloud: self.cloud,
+            scope: &self.scope,
+            depth: self.depth,
+            earlier,
+            now,
+            began,
+            progress,
+        };
         sweep::run(&self.arm, &order).await
     }
 

@@ -38,7 +38,7 @@ enum Command {
     Audit(AuditArguments),
     /// Sweep again and again, and serve metrics.
     Serve(ServeArguments),
-    /// Write everything that Azure says into a file, to be judged later or elsewhere.
+    /// Write what Azure says into a file, to be judged later or elsewhere.
     Snapshot(SnapshotArguments),
     /// Tell what a policy demands and why; with a resource, also its verdict and the facts behind it.
     Explain(ExplainArguments),
@@ -152,6 +152,10 @@ pub struct SnapshotArguments {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Keep every field that carries no secret, and ask for what no rule reads too; other versions of mlfence can judge
+    /// such a file. Otherwise it holds what the rules of this one read.
+    #[arg(long)]
+    pub(crate) full: bool,
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
 }

@@ -21,6 +21,7 @@ use crate::audit::SetupError;
 use crate::azure::{self, CollectError, Progress};
 use crate::cli::{INCOMPLETE, ScopeArguments, USAGE};
 use crate::config::{Config, Selection, is_guid};
+use crate::inventory::Depth;
 use crate::snapshot_file::SnapshotFileError;
 use crate::sweep;
 
@@ -110,9 +111,14 @@ fn narrow(config: &mut Config, scope: &ScopeArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads a live tenant once, with progress on a terminal.
+/// Reads of a live tenant what rules read, once, with progress on a terminal.
 fn collect(config: &Config) -> Result<azure::Collected, Failure> {
-    let client = azure::Client::new(config)?;
+    collect_at(config, Depth::Rules)
+}
+
+/// The same, and no less than was asked for.
+fn collect_at(config: &Config, depth: Depth) -> Result<azure::Collected, Failure> {
+    let client = azure::Client::new(config)?.with_depth(depth);
     let runtime = runtime()?;
     let bar = io::stderr().is_terminal().then(|| {
         let bar = indicatif::ProgressBar::new_spinner();

@@ -1,11 +1,11 @@
 //! Snapshot files on disk: opened, compressed by their extension, replaced atomically.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::inventory::Snapshot;
 use crate::inventory::snapshot::SnapshotError;
+use crate::inventory::{Depth, Snapshot};
 
 /// Why a snapshot file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -76,21 +76,25 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Reads a snapshot; `.zst` and `.gz` are unpacked on the way.
+/// Reads a snapshot to be judged, and so no more of it than rules read; `.zst` and `.gz` are unpacked on the way.
 pub fn read(path: &Path) -> Result<Snapshot, SnapshotFileError> {
     let open = |source| SnapshotFileError::Open { path: path.to_owned(), source };
     let file = File::open(path).map_err(open)?;
     let input = BufReader::new(file);
     let snapshot = match compression(path) {
-        Compression::None => Snapshot::read(input),
+        Compression::None => read_stream(input),
         Compression::Zstd => {
-            Snapshot::read(BufReader::new(Bounded::new(zstd::Decoder::with_buffer(input).map_err(open)?)))
+            read_stream(BufReader::new(Bounded::new(zstd::Decoder::with_buffer(input).map_err(open)?)))
         }
         Compression::Gzip => {
-            Snapshot::read(BufReader::new(Bounded::new(flate2::bufread::MultiGzDecoder::new(input))))
+            read_stream(BufReader::new(Bounded::new(flate2::bufread::MultiGzDecoder::new(input))))
         }
     };
     snapshot.map_err(|source| SnapshotFileError::Content { path: path.to_owned(), source })
+}
+
+fn read_stream(input: impl BufRead) -> Result<Snapshot, SnapshotError> {
+    Snapshot::read_at(input, Depth::Rules)
 }
 
 /// Writes a snapshot beside the place and renames it, so that nobody ever sees half a file.

@@ -50,6 +50,7 @@ fn every_recorded_resource_loads_and_is_judged_without_complaint_about_its_form(
         taken_at: "2026-01-01T00:00:00Z".to_owned(),
         tenant_id: None,
         cloud: "public".to_owned(),
+        projection: None,
         subscriptions: Vec::new(),
         kinds: Kind::ALL.iter().map(|kind| (*kind, Source { via: Via::Arm, api_version: None })).collect(),
     };

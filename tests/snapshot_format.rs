@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use mlfence::inventory::{Record, Snapshot};
+use mlfence::inventory::{Depth, Record, Snapshot};
 use mlfence::snapshot_file;
 use serde_json::json;
 
@@ -18,7 +18,9 @@ fn refusal(text: &str) -> String {
 #[test]
 fn a_snapshot_survives_every_compression() {
     let estate = armsim::company::demo().0;
-    let snapshot = support::snapshot(&estate);
+    let text = estate.to_jsonl();
+    // As it is read to be judged.
+    let snapshot = Snapshot::read_at(text.as_bytes(), Depth::Rules).expect("read");
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["x.jsonl", "x.jsonl.zst", "x.jsonl.gz"] {
         let path = folder.path().join(name);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::client::Session;
 use super::failure::Failure;
 use super::request::Request;
-use crate::inventory::{GapReason, Kind, Record};
+use crate::inventory::{Depth, GapReason, Kind, Record};
 
 /// A list of more pages than this is a loop of another sort.
 const MOST_PAGES: usize = 10_000;
@@ -89,13 +89,13 @@ impl Listing {
         Ok(link)
     }
 
-    /// The rows as records of the kind that was asked for, and what is wrong with the list.
-    pub(super) fn into_records(self, kind: Kind) -> (Vec<Record>, Vec<Failure>) {
+    /// The rows as records of the kind that was asked for, with what is kept of them, and what is wrong with the list.
+    pub(super) fn into_records(self, kind: Kind, depth: Depth) -> (Vec<Record>, Vec<Failure>) {
         let mut lost: Vec<Failure> = self.lost.into_iter().collect();
         let mut records = Vec::with_capacity(self.rows.len());
         for row in self.rows {
             match Record::from_body(row) {
-                Ok(record) if record.kind() == Some(kind) => records.push(record),
+                Ok(record) if record.kind() == Some(kind) => records.push(depth.keep(record)),
                 Ok(_) => {
                     lost.push(Failure::new(GapReason::Malformed, "a row is of another type than the list"))
                 }
@@ -142,7 +142,7 @@ mod tests {
             json!({"id": "/a/b"}),
         ];
         let listing = Listing { rows, ..Listing::default() };
-        let (records, lost) = listing.into_records(Kind::OutboundRules);
+        let (records, lost) = listing.into_records(Kind::OutboundRules, Depth::Everything);
         assert_eq!(records.len(), 1);
         assert_eq!(lost.len(), 3);
         assert!(lost.iter().all(|failure| failure.reason == GapReason::Malformed));

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::request::Request;
 use crate::inventory::authorization::AskAssignedTo;
 use crate::inventory::snapshot::Answer;
-use crate::inventory::{GapReason, Kind};
+use crate::inventory::{Depth, GapReason, Kind};
 
 /// The label that its requests are counted by.
 const OF: &str = "assigned_to";
@@ -22,7 +22,7 @@ pub(super) async fn ask(session: &Session<'_>, question: &AskAssignedTo) -> Resu
     if listing.pages == 0 && listing.lost.is_none() {
         return Err(malformed("there are no role assignments where there must be some".to_owned()));
     }
-    let (rows, lost) = listing.into_records(Kind::RoleAssignments);
+    let (rows, lost) = listing.into_records(Kind::RoleAssignments, Depth::Rules);
     match lost.into_iter().next() {
         Some(failure) => Err(failure),
         None => question.answered_by(&rows).map_err(|reason| malformed(reason.message)),

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Failure;
-use crate::inventory::{Gap, GapReason, Kind, ResourceId};
+use crate::inventory::{Depth, Gap, GapReason, Kind, ResourceId};
 
-/// The gaps as they are noticed.
+/// The gaps as they are noticed, in what a sweep of this depth asks for. The header's silence tells of the other kinds.
 #[derive(Default)]
-pub(super) struct Gaps(BTreeSet<Gap>);
+pub(super) struct Gaps {
+    depth: Depth,
+    found: BTreeSet<Gap>,
+}
 
 /// The kinds that lie in subscriptions. Service tags are one list per cloud, read from wherever it can be read.
 pub(super) fn kinds_of_subscriptions() -> impl Iterator<Item = Kind> {
@@ -15,8 +18,14 @@ pub(super) fn kinds_of_subscriptions() -> impl Iterator<Item = Kind> {
 }
 
 impl Gaps {
+    pub(super) fn new(depth: Depth) -> Self {
+        Self { depth, found: BTreeSet::new() }
+    }
+
     pub(super) fn add(&mut self, source: Kind, scope: ResourceId, failure: &Failure) {
-        self.0.insert(Gap { source, scope, reason: failure.reason, detail: failure.detail.clone() });
+        if self.depth.asks(source) {
+            self.found.insert(Gap { source, scope, reason: failure.reason, detail: failure.detail.clone() });
+        }
     }
 
     /// A gap of a kind in a whole subscription.
@@ -36,18 +45,20 @@ impl Gaps {
         self.hide_children();
         self.collapse(workspaces);
         self.drop_covered();
-        self.0.into_iter().collect()
+        self.found.into_iter().collect()
     }
 
     /// A workspace that was not seen hides what stands in it.
     fn hide_children(&mut self) {
         let told: BTreeSet<_> =
-            self.0.iter().map(|gap| (gap.source, gap.scope.clone(), gap.reason)).collect();
-        let hidden: Vec<Gap> = self.0.iter().filter(|gap| gap.source == Kind::Workspaces).cloned().collect();
+            self.found.iter().map(|gap| (gap.source, gap.scope.clone(), gap.reason)).collect();
+        let hidden: Vec<Gap> =
+            self.found.iter().filter(|gap| gap.source == Kind::Workspaces).cloned().collect();
         for gap in hidden {
-            for source in Kind::ALL.iter().copied().filter(|kind| kind.of_workspace()) {
+            let children = Kind::ALL.iter().copied().filter(|kind| kind.of_workspace());
+            for source in children.filter(|kind| self.depth.asks(*kind)) {
                 if !told.contains(&(source, gap.scope.clone(), gap.reason)) {
-                    self.0.insert(Gap { source, ..gap.clone() });
+                    self.found.insert(Gap { source, ..gap.clone() });
                 }
             }
         }
@@ -62,7 +73,7 @@ impl Gaps {
             .flat_map(|(subscription, ids)| ids.iter().map(move |id| (id, (subscription, ids.len()))))
             .collect();
         let mut alike: BTreeMap<_, Vec<Gap>> = BTreeMap::new();
-        for gap in &self.0 {
+        for gap in &self.found {
             if let Some(home) = homes.get(&gap.scope) {
                 alike.entry((*home, gap.source, gap.reason)).or_default().push(gap.clone());
             }
@@ -73,9 +84,9 @@ impl Gaps {
             let scope = ResourceId::subscription_scope(subscription);
             let detail = first.detail.replace(first.scope.key(), scope.key());
             for gap in &gaps {
-                self.0.remove(gap);
+                self.found.remove(gap);
             }
-            self.0.insert(Gap { source, scope, reason, detail });
+            self.found.insert(Gap { source, scope, reason, detail });
         }
     }
 
@@ -83,8 +94,8 @@ impl Gaps {
     fn drop_covered(&mut self) {
         let about_rights = |gap: &&Gap| matches!(gap.reason, GapReason::Denied | GapReason::PartialRights);
         let wide: BTreeSet<_> =
-            self.0.iter().filter(about_rights).map(|gap| (gap.source, gap.scope.clone())).collect();
-        self.0.retain(|gap| {
+            self.found.iter().filter(about_rights).map(|gap| (gap.source, gap.scope.clone())).collect();
+        self.found.retain(|gap| {
             let above = gap.scope.subscription_id().filter(|above| *above != gap.scope);
             gap.reason != GapReason::Denied || !above.is_some_and(|above| wide.contains(&(gap.source, above)))
         });
@@ -141,13 +152,14 @@ mod tests {
 
     #[test]
     fn unseen_workspaces_hide_their_children() {
-        let mut gaps = Gaps::default();
-        gaps.of_subscription(Kind::Workspaces, "s", &Failure::new(GapReason::Truncated, "t"));
-        let sources: Vec<Kind> = told(gaps, &[]).into_iter().map(|gap| gap.0).collect();
-        assert_eq!(
-            sources,
-            [Kind::Workspaces, Kind::Computes, Kind::Services, Kind::OnlineEndpoints, Kind::OutboundRules]
-        );
+        let sources = |depth| -> Vec<Kind> {
+            let mut gaps = Gaps::new(depth);
+            gaps.of_subscription(Kind::Workspaces, "s", &Failure::new(GapReason::Truncated, "t"));
+            told(gaps, &[]).into_iter().map(|gap| gap.0).collect()
+        };
+        let of_rules = [Kind::Workspaces, Kind::Computes, Kind::Services, Kind::OnlineEndpoints];
+        assert_eq!(sources(Depth::Rules), of_rules);
+        assert_eq!(sources(Depth::Everything), [&of_rules[..], &[Kind::OutboundRules]].concat());
     }
 
     #[test]

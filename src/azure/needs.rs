@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::resource_graph::{QUERIES, SUBSCRIPTIONS};
+use super::rights;
 use super::subscriptions::NOT_VISIBLE;
-use super::{rights, sweep};
-use crate::inventory::{Gap, GapReason, Kind};
+use super::{resource_graph, sweep};
+use crate::inventory::{Depth, Gap, GapReason, Kind};
 
 /// Lets a caller ask for its own permissions, without which no list of a subscription proves anything.
 const OWN_PERMISSIONS: &str = "Microsoft.Authorization/permissions/read";
 
 /// The kinds that a sweep asks for.
 pub fn kinds() -> BTreeSet<Kind> {
-    let graph = QUERIES.iter().chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds.iter().copied());
-    graph.chain(sweep::ARM_KINDS.iter().map(|(kind, _)| *kind)).collect()
+    let lists = sweep::ARM_KINDS.iter().map(|(kind, _)| *kind).filter(|kind| Depth::Rules.asks(*kind));
+    resource_graph::kinds(Depth::Rules).chain(lists).collect()
 }
 
 /// The actions that show every record of a kind.
@@ -40,6 +40,8 @@ pub struct Lack {
 /// went wrong leaves the question open.
 pub fn lack(gap: &Gap) -> Lack {
     let named = match gap.reason {
+        // The role names all that it can.
+        GapReason::PartialRights if gap.detail == rights::NO_ACTION_KNOWN => return Lack::default(),
         GapReason::Denied | GapReason::PartialRights => named(&gap.detail),
         // Any role on a subscription makes it visible.
         GapReason::NotFound if gap.detail == NOT_VISIBLE && gap.source == Kind::Subscriptions => {

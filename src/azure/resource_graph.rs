@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::client::Session;
 use super::failure::Failure;
 use super::request::Request;
-use crate::inventory::{GapReason, Kind, Record, ResourceId};
+use crate::inventory::{Depth, GapReason, Kind, Record, ResourceId};
 
 /// Resource Graph takes up to 1000 subscriptions per query and recommends fewer than 300.
 pub(super) const GROUP: usize = 200;
@@ -24,7 +24,7 @@ pub(super) struct Query {
     top: u32,
 }
 
-const RESOURCE: &str = "id, name, type, kind, location, resourceGroup, subscriptionId, tenantId, tags, sku, identity, zones, managedBy, properties";
+const RESOURCE: &str = "id, name, type, kind, location, resourceGroup, subscriptionId, tenantId, tags, sku, identity, zones, managedBy, extendedLocation, properties";
 const CONTAINER: &str =
     "id, name, type, location, resourceGroup, subscriptionId, tenantId, tags, managedBy, properties";
 const AUTHORIZATION: &str = "id, name, type, subscriptionId, tenantId, properties";
@@ -42,12 +42,14 @@ const fn resources(kinds: &'static [Kind], top: u32) -> Query {
 pub(super) const SUBSCRIPTIONS: Query =
     Query { kinds: &[Kind::Subscriptions], table: "resourcecontainers", columns: CONTAINER, top: SMALL };
 
-/// Everything else that Resource Graph holds. Small kinds share a query: the quota is 15 queries in 5 seconds.
-pub(super) const QUERIES: &[Query] = &[
-    Query { kinds: &[Kind::ResourceGroups], table: "resourcecontainers", columns: CONTAINER, top: SMALL },
+/// What rules read besides. With the one above these are 11 queries, so that a sweep of up to [`GROUP`] subscriptions
+/// fits into the quota of 15 in 5 seconds with a few further pages. Fewer would gain nothing there, and a lost page makes
+/// every kind of its query unknown: therefore kinds share one where the same verdicts rest on them, or where they are
+/// small and few, and whatever may fill pages of its own stands alone.
+const OF_RULES: &[Query] = &[
     resources(&[Kind::Workspaces, Kind::OnlineEndpoints], SMALL),
     resources(&[Kind::AksClusters, Kind::ScaleSets], BIG),
-    resources(&[Kind::ConnectedClusters, Kind::ContainerGroups, Kind::Registries], SMALL),
+    resources(&[Kind::ContainerGroups, Kind::Registries], SMALL),
     resources(&[Kind::VirtualNetworks], BIG),
     resources(&[Kind::NetworkSecurityGroups], BIG),
     resources(&[Kind::PrivateEndpoints, Kind::NetworkInterfaces], SMALL),
@@ -57,12 +59,10 @@ pub(super) const QUERIES: &[Query] = &[
             Kind::PublicIpAddresses,
             Kind::RouteTables,
             Kind::NatGateways,
-            Kind::ApplicationSecurityGroups,
             Kind::NetworkProfiles,
         ],
         SMALL,
     ),
-    resources(&[Kind::PrivateDnsZones], SMALL),
     Query {
         kinds: &[Kind::Extensions],
         table: "kubernetesconfigurationresources",
@@ -77,6 +77,23 @@ pub(super) const QUERIES: &[Query] = &[
         top: BIG,
     },
 ];
+
+/// What no rule reads.
+const OF_NO_RULE: &[Query] = &[
+    Query { kinds: &[Kind::ResourceGroups], table: "resourcecontainers", columns: CONTAINER, top: SMALL },
+    resources(&[Kind::ConnectedClusters, Kind::ApplicationSecurityGroups, Kind::PrivateDnsZones], SMALL),
+];
+
+/// The queries of a sweep, but for the subscriptions.
+pub(super) fn queries(depth: Depth) -> impl Iterator<Item = &'static Query> {
+    let beyond_rules = if depth == Depth::Everything { OF_NO_RULE } else { &[] };
+    OF_RULES.iter().chain(beyond_rules)
+}
+
+/// The kinds that they carry, and the subscriptions.
+pub(super) fn kinds(depth: Depth) -> impl Iterator<Item = Kind> {
+    queries(depth).chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds).copied()
+}
 
 /// What a query gave for a group of subscriptions.
 #[derive(Default)]
@@ -103,9 +120,14 @@ impl Query {
 }
 
 /// Asks about a group of subscriptions, and turns the pages.
-pub(super) async fn ask(session: &Session<'_>, query: &Query, subscriptions: &[String]) -> Answer {
+pub(super) async fn ask(
+    session: &Session<'_>,
+    query: &Query,
+    subscriptions: &[String],
+    depth: Depth,
+) -> Answer {
     let mut answer = Answer::default();
-    let mut pages = Pages::new(query, subscriptions);
+    let mut pages = Pages::new(query, subscriptions, depth);
     let text = query.text();
     let mut top = query.top;
     let mut position: Option<String> = None;
@@ -186,6 +208,7 @@ impl Page {
 /// What the pages have in common: enough to tell whether rows were lost between them.
 struct Pages<'a> {
     query: &'a Query,
+    depth: Depth,
     subscriptions: HashSet<&'a str>,
     ids: BTreeSet<ResourceId>,
     without_id: u64,
@@ -194,9 +217,17 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    fn new(query: &'a Query, subscriptions: &'a [String]) -> Self {
+    fn new(query: &'a Query, subscriptions: &'a [String], depth: Depth) -> Self {
         let subscriptions = subscriptions.iter().map(String::as_str).collect();
-        Self { query, subscriptions, ids: BTreeSet::new(), without_id: 0, total: None, truncated: false }
+        Self {
+            query,
+            depth,
+            subscriptions,
+            ids: BTreeSet::new(),
+            without_id: 0,
+            total: None,
+            truncated: false,
+        }
     }
 
     fn take(&mut self, page: Page, answer: &mut Answer) {
@@ -225,7 +256,7 @@ impl<'a> Pages<'a> {
             match record.kind() {
                 Some(kind) if self.query.kinds.contains(&kind) => {
                     if asked {
-                        answer.records.push(record);
+                        answer.records.push(self.depth.keep(record));
                     }
                 }
                 other => {
@@ -277,36 +308,56 @@ pub(super) fn management_groups(subscriptions: &[Record]) -> BTreeMap<String, BT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::projection;
 
     #[test]
     fn every_kind_is_asked_for_once_or_listed_by_arm() {
-        let mut asked: Vec<Kind> =
-            QUERIES.iter().chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds).copied().collect();
-        asked.extend(super::super::sweep::ARM_KINDS.iter().map(|(kind, _)| *kind));
-        asked.sort();
-        let mut all = Kind::ALL.to_vec();
-        all.sort();
-        assert_eq!(asked, all);
+        for depth in [Depth::Rules, Depth::Everything] {
+            let lists = super::super::sweep::ARM_KINDS.iter().map(|(kind, _)| *kind);
+            let mut asked: Vec<Kind> = kinds(depth).chain(lists.filter(|kind| depth.asks(*kind))).collect();
+            asked.sort();
+            let mut wanted: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| depth.asks(*kind)).collect();
+            wanted.sort();
+            assert_eq!(asked, wanted, "{depth:?}");
+        }
+    }
+
+    /// A column that is not asked for is a field that is never told.
+    #[test]
+    fn every_declared_field_lies_in_a_column_that_is_asked_for() {
+        for query in queries(Depth::Everything).chain([&SUBSCRIPTIONS]) {
+            let columns: Vec<&str> = query.columns.split(", ").collect();
+            for field in projection::fields().filter(|field| query.kinds.contains(&field.kind)) {
+                let column = field.path.split('.').next().unwrap_or_default();
+                assert!(columns.contains(&column), "{}: {}", field.kind, field.path);
+            }
+        }
+    }
+
+    /// The query that carries a kind.
+    fn of(kind: Kind) -> &'static Query {
+        queries(Depth::Everything).find(|query| query.kinds.contains(&kind)).expect("a query")
     }
 
     #[test]
     fn queries_keep_the_id_and_end_in_its_order() {
-        for query in QUERIES.iter().chain([&SUBSCRIPTIONS]) {
+        for query in queries(Depth::Everything).chain([&SUBSCRIPTIONS]) {
             let text = query.text();
             assert!(text.contains("| project id,") && text.ends_with("| order by id asc"), "{text}");
         }
         assert_eq!(
-            QUERIES[5].text(),
+            of(Kind::NetworkSecurityGroups).text(),
             format!(
                 "resources | where type =~ 'microsoft.network/networksecuritygroups' | project {RESOURCE} | order by id asc"
             )
         );
-        assert!(QUERIES[2].text().starts_with("resources | where type in~ ('microsoft.containerservice/managedclusters','microsoft.compute/virtualmachinescalesets') |"));
+        assert!(of(Kind::AksClusters).text().starts_with("resources | where type in~ ('microsoft.containerservice/managedclusters','microsoft.compute/virtualmachinescalesets') |"));
     }
 
     fn complaint(pages: &[Value]) -> Option<GapReason> {
         let asked = ["s".to_owned()];
-        let (mut read, mut answer) = (Pages::new(&QUERIES[5], &asked), Answer::default());
+        let (mut read, mut answer) =
+            (Pages::new(of(Kind::NetworkSecurityGroups), &asked, Depth::Rules), Answer::default());
         for page in pages {
             read.take(Page::read(page.clone()).expect("a page"), &mut answer);
         }
@@ -339,8 +390,9 @@ mod tests {
 
     #[test]
     fn rows_of_other_subscriptions_are_dropped_but_built_in_roles_kept() {
-        let (roles, asked) = (&QUERIES[QUERIES.len() - 1], ["s".to_owned()]);
-        let (mut pages, mut answer) = (Pages::new(roles, &asked), Answer::default());
+        let asked = ["s".to_owned()];
+        let (mut pages, mut answer) =
+            (Pages::new(of(Kind::RoleDefinitions), &asked, Depth::Rules), Answer::default());
         let page = json!({"totalRecords": 3, "data": [
             {"id":"/providers/Microsoft.Authorization/RoleDefinitions/a","subscriptionId":""},
             {"id":"/subscriptions/S/providers/Microsoft.Authorization/roleDefinitions/b","subscriptionId":"S"},

@@ -8,7 +8,7 @@ use super::client::Session;
 use super::failure::Failure;
 use super::request::Request;
 use crate::config::Cloud;
-use crate::inventory::{GapReason, Kind, Record};
+use crate::inventory::{Depth, GapReason, Kind, Record};
 
 pub(super) const API_VERSION: &str = "2023-09-01";
 /// After this many refusals the list counts as unreadable.
@@ -19,6 +19,7 @@ pub(super) const MOST_SUBSCRIPTIONS: usize = 3;
 pub(super) async fn read(
     session: &Session<'_>,
     cloud: Cloud,
+    depth: Depth,
     asked: &[(String, String)],
 ) -> (Option<Record>, Vec<Failure>) {
     let mut refused = Vec::new();
@@ -47,7 +48,7 @@ pub(super) async fn read(
         }
         let mut lost: Vec<Failure> = listing.lost.into_iter().collect();
         let record = match Record::from_body(Value::Object(body)) {
-            Ok(record) if record.kind() == Some(Kind::ServiceTags) => Some(record),
+            Ok(record) if record.kind() == Some(Kind::ServiceTags) => Some(depth.keep(record)),
             _ => {
                 lost.push(Failure::new(GapReason::Malformed, "the list of service tags has no readable id"));
                 None

@@ -15,7 +15,7 @@ use super::request::Request;
 use super::resource_graph::{self, Answer, SUBSCRIPTIONS};
 use super::scope::{self, Membership, Visible};
 use super::sweep::Order;
-use crate::inventory::{GapReason, Kind, Record, ResourceId};
+use crate::inventory::{Depth, GapReason, Kind, Record, ResourceId};
 
 /// What is said of a subscription that `/subscriptions` leaves out.
 pub(super) const NOT_VISIBLE: &str = "the subscription is not visible to this identity";
@@ -38,6 +38,7 @@ pub(super) struct Chosen {
 /// `/subscriptions`: what can be seen at all. Nothing can be judged without it.
 pub(super) async fn list(
     session: &Session<'_>,
+    depth: Depth,
     gaps: &mut Gaps,
 ) -> Result<(BTreeMap<String, Visible>, Vec<Record>), CollectError> {
     let request = Request::get(&session.arm.endpoint, "/subscriptions", "2022-12-01");
@@ -60,7 +61,7 @@ pub(super) async fn list(
         match (read, Record::from_body(row)) {
             (Some((id, subscription)), Ok(record)) => {
                 visible.insert(id, subscription);
-                records.push(record);
+                records.push(depth.keep(record));
             }
             _ => {
                 let failure = Failure::new(GapReason::Malformed, "a row of /subscriptions was unreadable");
@@ -88,7 +89,8 @@ pub(super) async fn choose(
         .collect();
     let groups: Vec<Vec<String>> = candidates.chunks(resource_graph::GROUP).map(<[String]>::to_vec).collect();
     let answers =
-        join_all(groups.iter().map(|group| resource_graph::ask(session, &SUBSCRIPTIONS, group))).await;
+        join_all(groups.iter().map(|group| resource_graph::ask(session, &SUBSCRIPTIONS, group, order.depth)))
+            .await;
     let mut answers: Vec<(Vec<String>, Answer)> = groups.iter().cloned().zip(answers).collect();
 
     let mut chosen = Chosen::default();

@@ -11,12 +11,12 @@ use time::OffsetDateTime;
 use time::UtcOffset;
 use tokio::time::Instant;
 
-use super::arm::{self, Listing};
+use super::arm;
 use super::client::{Arm, Session};
 use super::failure::Failure;
 use super::gaps::{Gaps, kinds_of_subscriptions};
 use super::request::Request;
-use super::resource_graph::{self, Answer, QUERIES, Query, SUBSCRIPTIONS};
+use super::resource_graph::{self, Answer, Query, SUBSCRIPTIONS};
 use super::rights::{self, Rights};
 use super::scope::Visible;
 use super::subscriptions::{self, Chosen};
@@ -24,7 +24,7 @@ use super::{CollectError, Collected, Numbers, Progress, Stage, assigned_to, serv
 use crate::config::{Cloud, Scope};
 use crate::inventory::authorization::AskAssignedTo;
 use crate::inventory::snapshot::{self, FORMAT, Source, Subscription, Via};
-use crate::inventory::{GapReason, Header, Kind, ResourceId, Snapshot};
+use crate::inventory::{Depth, GapReason, Header, Kind, Record, ResourceId, Snapshot};
 
 /// What Resource Graph doesn't hold, or not with inherited rows, and the api-version that has it. The v1 web
 /// services left the API after 2021-04-01.
@@ -49,6 +49,8 @@ const OF_SUBSCRIPTION: &[(Kind, &str)] = &[
 pub(super) struct Order<'a> {
     pub(super) cloud: Cloud,
     pub(super) scope: &'a Scope,
+    /// How much is asked for, and kept of it.
+    pub(super) depth: Depth,
     /// Subscriptions that an earlier sweep of this process saw.
     pub(super) earlier: &'a BTreeSet<String>,
     pub(super) now: OffsetDateTime,
@@ -66,8 +68,8 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
         return Err(CollectError::Token { cause: error.to_string(), advice });
     }
     ticker.tick();
-    let mut gaps = Gaps::default();
-    let (visible, listed) = subscriptions::list(&session, &mut gaps).await?;
+    let mut gaps = Gaps::new(order.depth);
+    let (visible, listed) = subscriptions::list(&session, order.depth, &mut gaps).await?;
     ticker.tick();
     let chosen = subscriptions::choose(&session, order, &visible, listed).await;
     ticker.tick();
@@ -78,16 +80,18 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
 
     let swept: Vec<String> = chosen.swept.keys().cloned().collect();
     let groups = swept.chunks(resource_graph::GROUP);
-    let questions: Vec<(&[String], &Query)> =
-        groups.flat_map(|group| QUERIES.iter().map(move |query| (group, query))).collect();
+    let questions: Vec<(&[String], &Query)> = groups
+        .flat_map(|group| resource_graph::queries(order.depth).map(move |query| (group, query)))
+        .collect();
     let ticker = Ticker::new(order.progress, Stage::Subscription, swept.len() + questions.len());
-    let (told, answers) = join(
-        join_all(swept.iter().map(|id| ticker.after(of_subscription(&session, id)))),
-        join_all(
-            questions.iter().map(|(group, query)| ticker.after(resource_graph::ask(&session, query, group))),
-        ),
-    )
-    .await;
+    let (told, answers) =
+        join(
+            join_all(swept.iter().map(|id| ticker.after(of_subscription(&session, id, order.depth)))),
+            join_all(questions.iter().map(|(group, query)| {
+                ticker.after(resource_graph::ask(&session, query, group, order.depth))
+            })),
+        )
+        .await;
 
     let rights: BTreeMap<&str, &Rights> =
         swept.iter().map(String::as_str).zip(told.iter().map(|(rights, _)| rights)).collect();
@@ -98,7 +102,7 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
     for (group, answer) in &chosen.failures {
         gaps_of_answer(&SUBSCRIPTIONS, group, answer, &rights, &mut gaps);
     }
-    gaps_of_unseen(&chosen.unseen, &rights, &mut gaps);
+    gaps_of_unseen(&chosen.unseen, order.depth, &rights, &mut gaps);
     chosen.records.into_iter().for_each(|record| snapshot.add(record));
     for ((group, query), answer) in questions.iter().zip(answers) {
         gaps_of_answer(query, group, &answer, &rights, &mut gaps);
@@ -108,8 +112,8 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
         rights.iter().filter(|(_, rights)| rights.denied()).map(|(id, _)| (*id).to_owned()).collect();
     let tags_at = places_of_service_tags(order.cloud, &rights, &snapshot, &mut gaps);
     for (subscription, (_, lists)) in swept.iter().zip(told) {
-        for (kind, listing) in lists {
-            keep(kind, &ResourceId::subscription_scope(subscription), listing, &mut snapshot, &mut gaps);
+        for (kind, records) in lists {
+            keep(kind, &ResourceId::subscription_scope(subscription), records, &mut snapshot, &mut gaps);
         }
     }
 
@@ -162,20 +166,29 @@ pub(super) async fn ask_assigned_to(
 
 /// The caller's rights on a subscription, and the lists of it. They are not asked for where not even the rights
 /// may be read.
-async fn of_subscription(session: &Session<'_>, subscription: &str) -> (Rights, Vec<(Kind, Listing)>) {
+async fn of_subscription(
+    session: &Session<'_>,
+    subscription: &str,
+    depth: Depth,
+) -> (Rights, Vec<(Kind, Records)>) {
     let rights = rights::of(session, subscription).await;
     if rights.denied() {
         return (rights, Vec::new());
     }
     let scope = format!("/subscriptions/{subscription}");
-    let lists = join_all(OF_SUBSCRIPTION.iter().map(|(kind, path)| list(session, *kind, &scope, path))).await;
+    let lists = OF_SUBSCRIPTION.iter().map(|(kind, path)| list(session, *kind, &scope, path, depth));
+    let lists = join_all(lists).await;
     (rights, OF_SUBSCRIPTION.iter().map(|(kind, _)| *kind).zip(lists).collect())
 }
 
-async fn list(session: &Session<'_>, kind: Kind, scope: &str, path: &str) -> Listing {
+/// What is kept of a list, and what is wrong with it.
+type Records = (Vec<Record>, Vec<Failure>);
+
+/// Reads a list. What is not kept of it goes at once, since the lists of a large estate are under way together.
+async fn list(session: &Session<'_>, kind: Kind, scope: &str, path: &str, depth: Depth) -> Records {
     let version = ARM_KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, version)| version);
     let request = Request::get(&session.arm.endpoint, &format!("{scope}/{path}"), version);
-    arm::list(session, kind.name(), request, "value").await
+    arm::list(session, kind.name(), request, "value").await.into_records(kind, depth)
 }
 
 /// What stands in the workspaces, and the service tags of the cloud.
@@ -188,15 +201,17 @@ async fn read_workspaces(
     gaps: &mut Gaps,
 ) {
     let ids = workspaces.values().flatten();
+    let asked = OF_WORKSPACE.iter().filter(|(kind, _)| order.depth.asks(*kind));
     let wanted: Vec<(&ResourceId, Kind, &str)> =
-        ids.flat_map(|id| OF_WORKSPACE.iter().map(move |(kind, path)| (id, *kind, *path))).collect();
+        ids.flat_map(|id| asked.clone().map(move |(kind, path)| (id, *kind, *path))).collect();
     let ticker = Ticker::new(order.progress, Stage::Workspaces, wanted.len() + 1);
-    let lists =
-        wanted.iter().map(|(id, kind, path)| ticker.after(list(session, *kind, id.as_spelled(), path)));
-    let tags = ticker.after(service_tags::read(session, order.cloud, tags_at));
+    let lists = wanted
+        .iter()
+        .map(|(id, kind, path)| ticker.after(list(session, *kind, id.as_spelled(), path, order.depth)));
+    let tags = ticker.after(service_tags::read(session, order.cloud, order.depth, tags_at));
     let (lists, (tags, lost)) = join(join_all(lists), tags).await;
-    for ((id, kind, _), listing) in wanted.iter().zip(lists) {
-        keep(*kind, id, listing, snapshot, gaps);
+    for ((id, kind, _), records) in wanted.iter().zip(lists) {
+        keep(*kind, id, records, snapshot, gaps);
     }
     tags.into_iter().for_each(|record| snapshot.add(record));
     for failure in lost {
@@ -204,8 +219,7 @@ async fn read_workspaces(
     }
 }
 
-fn keep(kind: Kind, scope: &ResourceId, listing: Listing, snapshot: &mut Snapshot, gaps: &mut Gaps) {
-    let (records, lost) = listing.into_records(kind);
+fn keep(kind: Kind, scope: &ResourceId, (records, lost): Records, snapshot: &mut Snapshot, gaps: &mut Gaps) {
     records.into_iter().for_each(|record| snapshot.add(record));
     for failure in lost {
         gaps.add(kind, scope.clone(), &failure);
@@ -273,16 +287,20 @@ fn gaps_of_answer(
 
 /// Resource Graph drops subscriptions that it thinks unreadable without a sign, which `/subscriptions` brings to
 /// light: a role granted a moment ago shows there only with the next token.
-fn gaps_of_unseen(unseen: &BTreeSet<String>, rights: &BTreeMap<&str, &Rights>, gaps: &mut Gaps) {
+fn gaps_of_unseen(
+    unseen: &BTreeSet<String>,
+    depth: Depth,
+    rights: &BTreeMap<&str, &Rights>,
+    gaps: &mut Gaps,
+) {
     let failure = Failure::new(
         GapReason::PartialRights,
         "Resource Graph does not show this subscription to this identity",
     );
     for subscription in unseen {
-        let kinds = QUERIES.iter().chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds);
-        for kind in kinds {
-            if rights.get(subscription.as_str()).is_none_or(|rights| rights.missing(*kind).is_none()) {
-                gaps.of_subscription(*kind, subscription, &failure);
+        for kind in resource_graph::kinds(depth) {
+            if rights.get(subscription.as_str()).is_none_or(|rights| rights.missing(kind).is_none()) {
+                gaps.of_subscription(kind, subscription, &failure);
             }
         }
     }
@@ -321,9 +339,9 @@ fn header(order: &Order<'_>, chosen: &Chosen, visible: &BTreeMap<String, Visible
     let ids: BTreeSet<&String> = chosen.swept.keys().chain(chosen.hidden.keys()).collect();
     let name =
         |id: &String| visible.get(id).map(|subscription| subscription.name.clone()).unwrap_or_default();
-    let graph = QUERIES.iter().chain([&SUBSCRIPTIONS]).flat_map(|query| query.kinds);
-    let graph = graph.map(|kind| (*kind, Source { via: Via::ResourceGraph, api_version: None }));
-    let lists = ARM_KINDS.iter();
+    let graph = resource_graph::kinds(order.depth);
+    let graph = graph.map(|kind| (kind, Source { via: Via::ResourceGraph, api_version: None }));
+    let lists = ARM_KINDS.iter().filter(|(kind, _)| order.depth.asks(*kind));
     let lists = lists
         .map(|(kind, version)| (*kind, Source { via: Via::Arm, api_version: Some((*version).to_owned()) }));
     let at = order.now.to_offset(UtcOffset::UTC);
@@ -340,6 +358,7 @@ fn header(order: &Order<'_>, chosen: &Chosen, visible: &BTreeMap<String, Visible
         ),
         tenant_id: chosen.swept.values().find_map(|subscription| subscription.tenant.clone()),
         cloud: order.cloud.name().to_owned(),
+        projection: order.depth.projection().map(str::to_owned),
         subscriptions: ids.into_iter().map(|id| Subscription { id: id.clone(), name: name(id) }).collect(),
         kinds: graph.chain(lists).collect(),
     }

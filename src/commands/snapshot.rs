@@ -1,17 +1,19 @@
-//! `mlfence snapshot`: everything Azure says, into a file.
+//! `mlfence snapshot`: what Azure says, into a file.
 
 use crate::audit::{PolicyArguments, Setup};
 use crate::cli::{CLEAN, SnapshotArguments};
+use crate::inventory::Depth;
 use crate::{snapshot_file, telemetry};
 
-use super::{Failure, collect, narrow, print};
+use super::{Failure, collect_at, narrow, print};
 
 /// Runs the command.
 pub fn run(arguments: &SnapshotArguments) -> Result<u8, Failure> {
     telemetry::start("warn", false);
     let mut setup = Setup::load(arguments.config.as_deref(), &PolicyArguments::default())?;
     narrow(&mut setup.config, &arguments.scope)?;
-    let snapshot = collect(&setup.config)?.snapshot;
+    let depth = if arguments.full { Depth::Everything } else { Depth::Rules };
+    let snapshot = collect_at(&setup.config, depth)?.snapshot;
     snapshot_file::write(&arguments.output, &snapshot)?;
     print(&format!(
         "{}: {} records of {} subscriptions, {} answers, {} gaps\n",

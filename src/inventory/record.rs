@@ -59,6 +59,11 @@ impl Record {
         &self.body
     }
 
+    /// The record with another body. What it is stays, so the body must keep what tells it.
+    pub(super) fn with_body(self, change: impl FnOnce(Map<String, Value>) -> Map<String, Value>) -> Self {
+        Self { body: change(self.body), ..self }
+    }
+
     /// Lays a later record of the same id over this one: the later fields win, object by object. A later
     /// `null` does not erase what was told before, because Azure's answers write null for "not told here".
     pub fn overlay(&mut self, later: Record) {

@@ -10,8 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::projection::PROJECTION;
 use super::record::RecordError;
-use super::{Kind, Record, ResourceId};
+use super::{Depth, Kind, Record, ResourceId};
 
 /// The version that this build reads and writes.
 pub const FORMAT: &str = "snapshot/1";
@@ -45,6 +46,9 @@ pub struct Header {
     pub tenant_id: Option<String>,
     /// `public`, `us_government` or `china`.
     pub cloud: String,
+    /// Which part of each record is kept, by the name of its projection; none if everything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projection: Option<String>,
     /// The subscriptions that were swept. Outside them, silence says nothing.
     pub subscriptions: Vec<Subscription>,
     /// The kinds that were asked for and how. A kind that is missing here was not asked for.
@@ -200,6 +204,14 @@ pub enum SnapshotError {
         /// What the header says.
         found: String,
     },
+    /// Its records were cut down to what other rules read.
+    #[error(
+        "line 1: its records hold what `{found}` reads, the rules of this mlfence read `{PROJECTION}`; use the mlfence that took it, or take one with --full, which any can judge"
+    )]
+    Projection {
+        /// What the header says.
+        found: String,
+    },
     /// The end line is missing or counts something else.
     #[error("line {line}: the file is truncated: {reason}")]
     Truncated {
@@ -233,6 +245,7 @@ impl<R: BufRead> Reader<R> {
             taken_at: String::new(),
             tenant_id: None,
             cloud: String::new(),
+            projection: None,
             subscriptions: Vec::new(),
             kinds: BTreeMap::new(),
         };
@@ -252,7 +265,10 @@ impl<R: BufRead> Reader<R> {
             }
         }
         reader.header = serde_json::from_value(value).map_err(|error| reader.malformed(&error))?;
-        Ok(reader)
+        match &reader.header.projection {
+            Some(found) if found != PROJECTION => Err(SnapshotError::Projection { found: found.clone() }),
+            _ => Ok(reader),
+        }
     }
 
     /// The next line; none after a right end line.
@@ -329,11 +345,19 @@ impl Snapshot {
 
     /// Reads a whole snapshot.
     pub fn read(input: impl BufRead) -> Result<Self, SnapshotError> {
+        Self::read_at(input, Depth::Everything)
+    }
+
+    /// Reads a snapshot, and keeps of each record no more than was asked for.
+    pub fn read_at(input: impl BufRead, depth: Depth) -> Result<Self, SnapshotError> {
         let mut reader = Reader::new(input)?;
         let mut snapshot = Self::new(reader.header.clone());
+        if let Some(projection) = depth.projection() {
+            snapshot.header.projection = Some(projection.to_owned());
+        }
         while let Some(line) = reader.next_line()? {
             match line {
-                Line::Record(record) => snapshot.add(record),
+                Line::Record(record) => snapshot.add(depth.keep(record)),
                 Line::Answer(answer) => snapshot.answers.push(answer),
                 Line::Gap(gap) => snapshot.gaps.push(gap),
             }

@@ -64,6 +64,7 @@ impl Estate {
             taken_at: "2026-11-23T05:00:00Z".to_owned(),
             tenant_id: None,
             cloud: "public".to_owned(),
+            projection: None,
             subscriptions: [SUBSCRIPTION, OTHER_SUBSCRIPTION]
                 .map(|id| Subscription { id: id.to_owned(), name: String::new() })
                 .into(),
