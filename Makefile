@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`.
 
-.PHONY: demo test tools lint unit
+.PHONY: demo test tools lint unit kusto
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,7 +8,7 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit
+test: tools lint unit kusto
 
 # What the tests need besides Rust: promtool, which judges metrics and alert rules.
 tools:
@@ -25,3 +25,14 @@ unit:
 	cargo test --workspace
 	cargo run --quiet -- policy test --coverage
 	cargo run --quiet -- config check --config deploy/mlfence.yaml
+
+# Microsoft's Kusto parser reads every query that mlfence sends, as a sweep has just sent it.
+QUERIES = $${CARGO_TARGET_DIR:-target}/tmp/queries.kql
+kusto: tests/kusto/node_modules/.package-lock.json
+	rm -f $(QUERIES)
+	cargo test --quiet --test azure_collect microsofts_parser
+	node --test tests/kusto/check.test.js
+	node tests/kusto/check.js $(QUERIES)
+
+tests/kusto/node_modules/.package-lock.json: tests/kusto/package-lock.json
+	npm ci --prefix tests/kusto --no-audit --no-fund
