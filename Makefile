@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`.
 
-.PHONY: demo test tools lint unit
+.PHONY: demo test tools lint unit kusto fuzz corpus
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,7 +8,7 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit
+test: tools lint unit kusto
 
 # What the tests need besides Rust: promtool, which judges metrics and alert rules.
 tools:
@@ -25,3 +25,33 @@ unit:
 	cargo test --workspace
 	cargo run --quiet -- policy test --coverage
 	cargo run --quiet -- config check --config deploy/mlfence.yaml
+
+# Microsoft's Kusto parser reads every query that mlfence sends, as a sweep has just sent it.
+QUERIES = $${CARGO_TARGET_DIR:-target}/tmp/queries.kql
+kusto: tests/kusto/node_modules/.package-lock.json
+	rm -f $(QUERIES)
+	cargo test --quiet --test azure_collect microsofts_parser
+	node --test tests/kusto/check.test.js
+	node tests/kusto/check.js $(QUERIES)
+
+tests/kusto/node_modules/.package-lock.json: tests/kusto/package-lock.json
+	npm ci --prefix tests/kusto --no-audit --no-fund
+
+# Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
+# keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz
+# (`cargo install cargo-fuzz`) and a C++ compiler.
+MINUTES = 1
+FUZZ = tests/fuzz
+TARGETS = $(basename $(notdir $(wildcard $(FUZZ)/targets/*.rs)))
+RUN = cargo fuzz run --fuzz-dir $(FUZZ) --sanitizer none
+FOUND = $(FUZZ)/target/found/$$target
+KEPT = $(FUZZ)/corpus/$$target
+fuzz:
+	@for target in $(TARGETS); do mkdir -p $(FOUND) && $(RUN) $$target $(FOUND) $(KEPT) -- -dict=$(FUZZ)/words.dict \
+	  -max_total_time=$$(($(MINUTES) * 60)) -max_len=4096 -timeout=10 -rss_limit_mb=2048 || exit 1; done
+
+LEAST = $(FUZZ)/target/least/$$target
+corpus:
+	@for target in $(TARGETS); do rm -rf $(LEAST); mkdir -p $(LEAST) $(FOUND) && \
+	  $(RUN) $$target $(LEAST) $(KEPT) $(FOUND) -- -set_cover_merge=1 -use_counters=0 || exit 1; \
+	  find $(KEPT) -name '????????????????????????????????????????' -delete; mv $(LEAST)/* $(KEPT)/; done

@@ -22,6 +22,8 @@ mod assigned_to;
 mod client;
 mod credential;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gaps;
 pub mod needs;
 mod pace;

@@ -10,6 +10,8 @@ mod bundle;
 mod cases;
 mod engine;
 mod evaluation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod metadata;
 mod recursion;

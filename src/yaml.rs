@@ -37,7 +37,9 @@ pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec
     let documents = match MarkedYamlOwned::load_from_str(text) {
         Ok(documents) => documents,
         Err(error) => {
-            let (line, message) = (error.marker().line(), format!("not YAML: {}", error.info()));
+            // The parser reads past the end, to a line that nobody can look at.
+            let line = error.marker().line().min(lines(text));
+            let message = format!("not YAML: {}", error.info());
             return (None, vec![Problem { line, path: String::new(), message }]);
         }
     };
@@ -224,6 +226,11 @@ impl<'a> Table<'a> {
             node.problems.borrow_mut().push(Problem { line: node.line, path: String::new(), message });
         }
     }
+}
+
+/// How many lines a text has; YAML breaks them at carriage returns too.
+fn lines(text: &str) -> usize {
+    text.replace("\r\n", "\n").matches(['\n', '\r']).count() + 1
 }
 
 /// Whether two keys differ by a letter or two.

@@ -1282,3 +1282,27 @@ async fn questions_share_the_deadline_of_their_sweep() {
     let (answers, numbers) = client.ask_assigned_to(&[question], began, &|_| {}).await;
     assert_eq!((answers.len(), numbers.failures.get("timeout")), (0, Some(&1)));
 }
+
+/// `make kusto` has Microsoft's parser read them.
+#[tokio::test]
+async fn every_query_that_a_sweep_sends_is_written_down_for_microsofts_parser() {
+    let fake = Fake::start(healthy).await;
+    collect(&fake).await;
+    let calls = fake.calls();
+    let sent = calls.iter().filter(|call| call.path == "/providers/Microsoft.ResourceGraph/resources");
+    let queries: BTreeSet<&str> =
+        sent.map(|call| call.body["query"].as_str().expect("a query of one line")).collect();
+    let tables: BTreeSet<&str> = queries.iter().filter_map(|query| query.split(' ').next()).collect();
+    let expected = [
+        "authorizationresources",
+        "kubernetesconfigurationresources",
+        "networkresources",
+        "resourcecontainers",
+        "resources",
+    ];
+    assert_eq!(tables, BTreeSet::from(expected));
+    let lines: String = queries.iter().map(|query| format!("{query}\n")).collect();
+    assert_eq!(lines.lines().count(), queries.len());
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("queries.kql");
+    std::fs::write(file, lines).expect("the queries are kept");
+}

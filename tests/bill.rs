@@ -208,5 +208,4 @@ fn the_bill_of_the_demo_is_the_one_of_the_readme() {
     demo.gaps.clear();
     let bill = bill(&demo, &Options::default(), Depth::Rules);
     assert_eq!((demo.header.subscriptions.len(), bill["computes"], bill["resource_graph"]), (4, 7, 11));
-    println!("{} {bill:?}", bill.values().sum::<u64>());
 }

@@ -114,6 +114,21 @@ fn two_lines_of_one_record_are_merged() {
     assert_eq!(bodies, [json!({"x": 1, "y": 2})]);
 }
 
+#[test]
+fn a_number_reads_back_as_the_one_that_was_written() {
+    let text = format!(
+        "{HEADER}\n{}\n{}\n",
+        r#"{"record":{"id":"/subscriptions/s/a/b/c","properties":{"n":1.5e-47}}}"#,
+        r#"{"end":{"records":1,"answers":0,"gaps":0}}"#,
+    );
+    let snapshot = Snapshot::read(text.as_bytes()).expect("read");
+    let read = snapshot.records.values().next().expect("a record").body()["properties"]["n"].as_f64();
+    assert_eq!(read, Some("1.5e-47".parse().expect("a number")));
+    let mut out = Vec::new();
+    snapshot.write(&mut out).expect("written");
+    assert_eq!(Snapshot::read(out.as_slice()).expect("read"), snapshot);
+}
+
 /// A planted secret never comes out of a snapshot, whatever way it went in.
 #[test]
 fn secrets_do_not_pass_through() {

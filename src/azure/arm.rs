@@ -69,7 +69,7 @@ pub(super) async fn list(session: &Session<'_>, of: &'static str, first: Request
 
 impl Listing {
     /// Takes a page in, and gives the link to the next one. A page may be empty and still have a next one.
-    fn take(&mut self, answer: Value, key: &str) -> Result<Option<String>, Failure> {
+    pub(super) fn take(&mut self, answer: Value, key: &str) -> Result<Option<String>, Failure> {
         let malformed = |what: &str| Err(Failure::new(GapReason::Malformed, what));
         let Value::Object(mut page) = answer else { return malformed("a list is no object") };
         match page.remove(key) {

@@ -9,7 +9,7 @@ use url::Url;
 use crate::inventory::{GapReason, ResourceId};
 
 /// The longest detail of a gap, in characters.
-const LONGEST_DETAIL: usize = 300;
+pub(super) const LONGEST_DETAIL: usize = 300;
 /// How much of a body that is not ARM's error form is looked at.
 const LONGEST_TEXT: usize = 500;
 
@@ -132,7 +132,7 @@ impl ServiceError {
         if code.eq_ignore_ascii_case("AuthorizationFailed") {
             return authorization_failed(message);
         }
-        let name = if code.is_empty() { format!("HTTP {status}") } else { code.clone() };
+        let name = if is_name(code, "._") { code.clone() } else { format!("HTTP {status}") };
         // The messages of these hold times, counts and actors, and say no more than the code.
         let sentence = if matches!(status, 401 | 429) { String::new() } else { scrubbed(message, url) };
         if sentence.is_empty() { name } else { format!("{name}: {sentence}") }
@@ -160,15 +160,26 @@ fn reason(status: u16, error: &ServiceError) -> GapReason {
     }
 }
 
+/// Whether a text is made of letters, digits and these marks: a name that Azure chose, not words about somebody.
+fn is_name(text: &str, marks: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+}
+
+/// Whether a text names a person by an address, or would steer a terminal.
+fn is_unfit(text: &str) -> bool {
+    text.contains(|c: char| c == '@' || c.is_control())
+}
+
 /// The message names the caller by id and e-mail address; only the missing right is of use.
 fn authorization_failed(message: &str) -> String {
     let quoted = |after: &str| {
         let (_, rest) = message.split_once(after)?;
         let (text, _) = rest.split_once('\'')?;
-        (!text.contains('@')).then_some(text)
+        (!is_unfit(text)).then_some(text)
     };
+    let action = quoted("perform action '").filter(|action| is_name(action, "./*_"));
     let scope = quoted("over scope '").and_then(ResourceId::parse);
-    match (quoted("perform action '"), scope) {
+    match (action, scope) {
         (Some(action), Some(scope)) => format!("AuthorizationFailed: missing {action} on {scope}"),
         (Some(action), None) => format!("AuthorizationFailed: missing {action}"),
         _ => "AuthorizationFailed".to_owned(),
@@ -185,7 +196,7 @@ fn scrubbed(message: &str, url: &Url) -> String {
     for word in sentence.split_whitespace() {
         let core = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/').to_ascii_lowercase();
         let varies = core.contains(|c: char| c.is_ascii_digit()) && !asked.contains(&core);
-        let word = if varies || core.contains('@') || core == "am" || core == "pm" { "…" } else { word };
+        let word = if varies || is_unfit(word) || core == "am" || core == "pm" { "…" } else { word };
         if word != "…" || words.last().is_none_or(|last| last != "…") {
             words.push(word.to_owned());
         }
@@ -249,6 +260,15 @@ mod tests {
             Unsupported,
             "NoRegisteredProviderFound: No registered resource provider found",
         );
+        check(
+            403,
+            r#"{"error":{"code":"AuthorizationFailed","message":"may not perform action '8e4201ec-a5ea-4b6a-be58-75c610acbbe8' over scope '/subscriptions/S1'"}}"#,
+            Denied,
+            "AuthorizationFailed",
+        );
+        // A code is a name; words in its place are as little to be trusted as the message's.
+        check(400, r#"{"code":"no right for jane@contoso.com","message":"m"}"#, Unsupported, "HTTP 400: m");
+        check(500, r#"{"code":"C","message":"ask @jane or\u001b[31m red"}"#, Timeout, "C: ask … red");
         check(404, r#"{"error":{"code":"ResourceNotFound","message":null}}"#, NotFound, "ResourceNotFound");
         check(
             500,

@@ -69,8 +69,10 @@ fn clock(text: &str) -> Option<Duration> {
 /// What an answer told of its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    left: Option<u32>,
-    resets_after: Option<Duration>,
+    /// Requests that it still lets through.
+    pub(super) left: Option<u32>,
+    /// When its window ends, and all come back.
+    pub(super) resets_after: Option<Duration>,
 }
 
 /// The longest that a told window is believed. Azure's own is five seconds.

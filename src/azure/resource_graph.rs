@@ -171,7 +171,7 @@ pub(super) async fn ask(
 }
 
 /// One page of an answer.
-struct Page {
+pub(super) struct Page {
     rows: Vec<Value>,
     total: Option<u64>,
     truncated: bool,
@@ -179,7 +179,7 @@ struct Page {
 }
 
 impl Page {
-    fn read(answer: Value) -> Result<Self, Failure> {
+    pub(super) fn read(answer: Value) -> Result<Self, Failure> {
         let malformed = |what: &str| Err(Failure::new(GapReason::Malformed, what));
         let Value::Object(mut body) = answer else {
             return malformed("a Resource Graph answer is no object");
@@ -206,33 +206,29 @@ impl Page {
 }
 
 /// What the pages have in common: enough to tell whether rows were lost between them.
-struct Pages<'a> {
+pub(super) struct Pages<'a> {
     query: &'a Query,
     depth: Depth,
     subscriptions: HashSet<&'a str>,
     ids: BTreeSet<ResourceId>,
     without_id: u64,
-    total: Option<u64>,
+    /// The most that a page announced.
+    total: u64,
+    untold: bool,
     truncated: bool,
 }
 
 impl<'a> Pages<'a> {
-    fn new(query: &'a Query, subscriptions: &'a [String], depth: Depth) -> Self {
+    pub(super) fn new(query: &'a Query, subscriptions: &'a [String], depth: Depth) -> Self {
         let subscriptions = subscriptions.iter().map(String::as_str).collect();
-        Self {
-            query,
-            depth,
-            subscriptions,
-            ids: BTreeSet::new(),
-            without_id: 0,
-            total: None,
-            truncated: false,
-        }
+        let (ids, without_id) = (BTreeSet::new(), 0);
+        Self { query, depth, subscriptions, ids, without_id, total: 0, untold: false, truncated: false }
     }
 
-    fn take(&mut self, page: Page, answer: &mut Answer) {
+    pub(super) fn take(&mut self, page: Page, answer: &mut Answer) {
         // A later page may not take back what an earlier one announced.
-        self.total = page.total.map(|total| total.max(self.total.unwrap_or_default()));
+        self.total = self.total.max(page.total.unwrap_or_default());
+        self.untold |= page.total.is_none();
         self.truncated |= page.truncated;
         for row in page.rows {
             let subscription = subscription_of(&row);
@@ -267,19 +263,18 @@ impl<'a> Pages<'a> {
     }
 
     /// What the numbers say against completeness.
-    fn complaint(&self) -> Option<Failure> {
+    pub(super) fn complaint(&self) -> Option<Failure> {
         let read = self.ids.len() as u64 + self.without_id;
-        match self.total {
-            _ if self.truncated => {
-                Some(Failure::new(GapReason::Truncated, "Resource Graph cut its result (resultTruncated)"))
-            }
-            None => Some(Failure::new(GapReason::Malformed, "a Resource Graph answer has no `totalRecords`")),
-            Some(total) if read < total => Some(Failure::new(
-                GapReason::Truncated,
-                "Resource Graph gave fewer rows than its totalRecords",
-            )),
-            Some(_) => None,
-        }
+        let (reason, detail) = if self.truncated {
+            (GapReason::Truncated, "Resource Graph cut its result (resultTruncated)")
+        } else if self.untold {
+            (GapReason::Malformed, "a Resource Graph answer has no `totalRecords`")
+        } else if read < self.total {
+            (GapReason::Truncated, "Resource Graph gave fewer rows than its totalRecords")
+        } else {
+            return None;
+        };
+        Some(Failure::new(reason, detail))
     }
 }
 
@@ -385,6 +380,12 @@ mod tests {
             complaint(&[twice.clone(), twice]),
             Some(GapReason::Truncated),
             "the same row on two pages"
+        );
+        let page = |total: Value| json!({"data":[row("a")],"totalRecords":total});
+        assert_eq!(
+            complaint(&[page(json!(3)), page(json!(null)), page(json!(1))]),
+            Some(GapReason::Malformed),
+            "a page without a number takes back none of an earlier one"
         );
     }
 

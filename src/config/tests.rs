@@ -63,6 +63,11 @@ fn duplicate_keys_and_second_documents_are_refused() {
 }
 
 #[test]
+fn a_text_that_ends_too_early_is_wrong_on_a_line_that_there_is() {
+    assert_eq!(problems("http: _\nV"), ["2: not YAML: simple key expected"]);
+}
+
+#[test]
 fn workspace_declarations_lie_over_the_default_key_by_key() {
     let text = "\
 expectations:

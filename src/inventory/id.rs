@@ -22,11 +22,11 @@ pub struct ResourceId {
 impl ResourceId {
     /// Reads an id; blank text is no id. The root scope is `/`.
     pub fn parse(text: &str) -> Option<Self> {
-        let trimmed = text.trim();
-        if trimmed.is_empty() {
+        if text.trim().is_empty() {
             return None;
         }
-        let inner = trimmed.trim_matches('/');
+        // Both at once: a blank before the last slash must not be an end of the id that is lost when it is read again.
+        let inner = text.trim_matches(|c: char| c == '/' || c.is_whitespace());
         let text: Box<str> = format!("/{inner}").into();
         let key = text.to_ascii_lowercase().into();
         Some(Self { text, key })
@@ -137,7 +137,8 @@ impl ResourceId {
 
     /// A child of this id.
     pub fn child(&self, segments: &str) -> Self {
-        let text: Box<str> = format!("{}/{segments}", self.text).into();
+        let above = if &*self.text == "/" { "" } else { &self.text };
+        let text: Box<str> = format!("{above}/{segments}").into();
         let key = text.to_ascii_lowercase().into();
         Self { text, key }
     }
@@ -228,6 +229,20 @@ mod tests {
         assert_eq!(id("/").subscription(), None);
         assert_eq!(id("/providers/Microsoft.Management/managementGroups/m").resource_group(), None);
         assert_eq!(ResourceId::parse("  "), None);
+    }
+
+    #[test]
+    fn an_id_as_it_is_shown_reads_as_the_same_id() {
+        for text in ["a /", " /a/ / ", "/ a", "/\u{a0}/a", "/", " // "] {
+            let read = id(text);
+            assert_eq!(id(&read.to_string()), read, "{text:?}");
+        }
+        assert_eq!(id("/subscriptions/s /"), id("/subscriptions/s"));
+    }
+
+    #[test]
+    fn a_child_of_the_root_has_one_slash() {
+        assert_eq!(ResourceId::root().child("networkManager").key(), "/networkmanager");
     }
 
     #[test]

@@ -31,9 +31,13 @@ pub enum RecordError {
 impl Record {
     /// Takes a body as Azure sent it. Fields that carry secrets are dropped here, and nowhere else.
     pub fn from_body(body: Value) -> Result<Self, RecordError> {
-        let Value::Object(mut body) = body else { return Err(RecordError::NotAnObject) };
+        let Value::Object(body) = body else { return Err(RecordError::NotAnObject) };
         let id =
             body.get("id").and_then(Value::as_str).and_then(ResourceId::parse).ok_or(RecordError::NoId)?;
+        Ok(Self::of(id, body))
+    }
+
+    fn of(id: ResourceId, mut body: Map<String, Value>) -> Self {
         let told = body.get("type").and_then(Value::as_str).and_then(Kind::of_arm_type);
         let kind = told.or_else(|| id.resource_type().as_deref().and_then(Kind::of_arm_type));
         // A body whose type lies must not keep what its id says is secret.
@@ -41,7 +45,7 @@ impl Record {
         for kind in [kind, by_id].into_iter().flatten() {
             secrets::drop_from(kind, &mut body);
         }
-        Ok(Self { id, kind, body })
+        Self { id, kind, body }
     }
 
     /// The record's id.
@@ -65,10 +69,16 @@ impl Record {
     }
 
     /// Lays a later record of the same id over this one: the later fields win, object by object. A later
-    /// `null` does not erase what was told before, because Azure's answers write null for "not told here".
-    pub fn overlay(&mut self, later: Record) {
-        merge(&mut self.body, later.body);
-        self.kind = later.kind.or(self.kind);
+    /// `null` does not erase what was told before, because Azure's answers write null for "not told here"; nor does a
+    /// type that says nothing erase one that does.
+    pub fn overlay(&mut self, mut later: Record) {
+        if later.kind.is_none() {
+            later.body.remove("type");
+        }
+        let mut body = std::mem::take(&mut self.body);
+        merge(&mut body, later.body);
+        // The whole is read anew: a replay has nothing but the whole, and a type that comes late brings secrets with it.
+        *self = Self::of(later.id, body);
     }
 }
 
@@ -99,6 +109,26 @@ mod tests {
         );
         let expected = json!({"id":"/A/B","location":"we","properties":{"x":2,"list":[],"deep":{"k":1,"m":null},"y":null}});
         assert_eq!(Value::Object(record.body().clone()), expected);
+    }
+
+    #[test]
+    fn what_is_laid_together_is_what_its_whole_reads_as() {
+        let id = "/subscriptions/s/a/b/c";
+        let aks = "Microsoft.ContainerService/managedClusters";
+        let profile = json!({"linuxProfile": 1});
+        for (bodies, type_told) in [
+            ([json!({"id": id, "type": aks}), json!({"id": id, "type": "", "properties": profile})], aks),
+            ([json!({"id": id, "properties": profile}), json!({"id": id, "type": aks})], aks),
+            ([json!({"id": id, "type": aks}), json!({"id": id, "type": "x/y"})], aks),
+        ] {
+            let [mut record, later] = bodies.map(|body| Record::from_body(body).expect("a record"));
+            record.overlay(later);
+            assert_eq!((record.kind(), &record.body()["type"]), (Some(Kind::AksClusters), &json!(type_told)));
+            let secret =
+                record.body().get("properties").and_then(|properties| properties.get("linuxProfile"));
+            assert_eq!(secret, None, "a field that carries secrets was kept");
+            assert_eq!(Record::from_body(Value::Object(record.body().clone())), Ok(record));
+        }
     }
 
     #[test]

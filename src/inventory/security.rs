@@ -226,6 +226,11 @@ fn told(singular: &'static Field, plural: &'static Field, part: Part<'_>) -> (Ve
     }
     match plural.texts(part) {
         Ok(many) => {
+            // A blank in the singular field means that the plural tells; in the plural it may stand for anything.
+            if many.iter().any(String::is_empty) {
+                let message = format!("`{}` holds a blank text", last_key(plural));
+                hidden.get_or_insert(Reason::new(Code::Malformed, message));
+            }
             texts.extend(many.into_iter().map(|text| Told { field: last_key(plural), text }));
         }
         Err(reason) if reason.code == Code::NotTold => {}

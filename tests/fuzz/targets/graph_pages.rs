@@ -1,0 +1,6 @@
+//! Pages of a Resource Graph answer: a kind's name, then a page a line.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| mlfence::azure::fuzzing::graph_pages(input));
