@@ -63,6 +63,10 @@ struct Serve {
     /// The loopback port; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Where to write the certificate authority (PEM) that a client must trust who takes this server for its HTTPS proxy
+    /// and thereby for Azure.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A scope (subscription, resource group, resource) that answers 403; lists leave it out.
     #[arg(long, value_name = "ARM-SCOPE", value_parser = scope)]
     deny: Vec<String>,
@@ -169,6 +173,12 @@ impl Serve {
         let server = Server::start(estate, options).await?;
         // In the form that a shell can read.
         let mut out = std::io::stdout();
+        if let Some(file) = &self.ca {
+            std::fs::write(file, server.authority_pem())?;
+            writeln!(out, "HTTPS_PROXY={}", server.base_url())?;
+            writeln!(out, "SSL_CERT_FILE={}", file.display())?;
+            writeln!(out, "REQUESTS_CA_BUNDLE={}", file.display())?;
+        }
         writeln!(out, "ARM_ENDPOINT={}", server.base_url())?;
         writeln!(out, "IDENTITY_ENDPOINT={}", server.identity_endpoint())?;
         writeln!(out, "IDENTITY_HEADER={}", armsim::server::SECRET)?;

@@ -1,9 +1,10 @@
-//! The HTTP server: listening, dispatch, counting, faults, shutdown.
+//! The server: start, dispatch, counting, faults, shutdown.
 //!
-//! What an ARM or Resource Graph call answers is left to the modules `arm` and
-//! `graph`.
+//! How connections come in is left to `connection`, what an ARM or Resource Graph call answers to the
+//! modules `arm` and `graph`.
 
 mod arm;
+mod connection;
 mod errors;
 mod faults;
 mod graph;
@@ -15,6 +16,7 @@ mod request;
 mod roles;
 mod shape;
 mod stats;
+mod tls;
 mod tokens;
 
 pub use faults::Fault;
@@ -33,7 +35,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How long a shutdown waits for answers under way.
@@ -48,25 +50,21 @@ impl Server {
     /// when this returns.
     pub async fn start(estate: Estate, options: Options) -> std::io::Result<RunningServer> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
+        let own = listener.local_addr()?;
+        let tls = tls::Tls::new()?;
         let shared = Arc::new(Shared {
             world: RwLock::new(Arc::new(World::new(estate, &options))),
             tokens: Mutex::new(tokens::Tokens::new(options.expire_tokens_after)),
             faults: Mutex::new(options.fail_next.clone()),
             stats: Mutex::new(Stats::default()),
-            base_url,
+            base_url: format!("http://{own}"),
             options: Mutex::new(options),
         });
-        let (stop, stopped) = oneshot::channel::<()>();
-        let app = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let task = tokio::spawn(async move {
-            let shutdown = async {
-                // A dropped sender, like a sent stop, ends the server.
-                let _ = stopped.await;
-            };
-            axum::serve(listener, app).with_graceful_shutdown(shutdown).await
-        });
-        Ok(RunningServer { shared, stop, task })
+        let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let (stop, stopped) = watch::channel(());
+        let front = connection::Front { router, acceptor: tls.acceptor, own, stop: stopped };
+        let task = tokio::spawn(connection::listen(listener, front));
+        Ok(RunningServer { shared, authority_pem: tls.authority_pem, stop, task })
     }
 }
 
@@ -74,8 +72,10 @@ impl Server {
 #[derive(Debug)]
 pub struct RunningServer {
     shared: Arc<Shared>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<std::io::Result<()>>,
+    authority_pem: String,
+    /// Never sent on: its end is the signal.
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl RunningServer {
@@ -87,6 +87,11 @@ impl RunningServer {
     /// The value of `IDENTITY_ENDPOINT` for a client; `IDENTITY_HEADER` is [`SECRET`].
     pub fn identity_endpoint(&self) -> String {
         format!("{}/msi/token", self.shared.base_url)
+    }
+
+    /// The certificate authority that a client trusts who comes through us as its HTTPS proxy, as PEM.
+    pub fn authority_pem(&self) -> &str {
+        &self.authority_pem
     }
 
     /// What was served so far.
@@ -129,7 +134,7 @@ impl RunningServer {
         let Self { stop, mut task, .. } = self;
         drop(stop);
         match tokio::time::timeout(SHUTDOWN_GRACE, &mut task).await {
-            Ok(joined) => joined.map_err(std::io::Error::other)?,
+            Ok(joined) => joined.map_err(std::io::Error::other),
             Err(_) => {
                 task.abort();
                 Ok(())
@@ -199,7 +204,7 @@ impl Shared {
             return refused;
         }
         let world = self.world();
-        let page = paging::Pages { base_url: &self.base_url, size: options.page_size.max(1) };
+        let page = paging::Pages { size: options.page_size.max(1) };
         if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {
             return graph::answer(&world, request, options);
         }

@@ -42,7 +42,7 @@ enum What {
 }
 
 /// The answer to a GET with a valid token.
-pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) -> Reply {
+pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages) -> Reply {
     let segments = request.segments();
     let Some(target) = target(&segments) else {
         return errors::invalid_path(&request.path);
@@ -189,13 +189,7 @@ fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply>
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
-fn list(
-    world: &World,
-    target: &Target<'_>,
-    version: &str,
-    request: &Request<'_>,
-    pages: &Pages<'_>,
-) -> Reply {
+fn list(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>, pages: &Pages) -> Reply {
     let parent = ArmId::new(&target.scope);
     let mut inline: Vec<Value> = Vec::new();
     if parent.resource_type().is_some_and(|of| !of.starts_with("microsoft.resources/")) {
@@ -277,7 +271,7 @@ fn service_tags(world: &World, subscription: &str, request: &Request<'_>) -> Rep
 }
 
 /// "Subscriptions - List Locations", reduced to the regions in which the estate has something.
-fn locations(world: &World, subscription: &str, pages: &Pages<'_>, request: &Request<'_>) -> Reply {
+fn locations(world: &World, subscription: &str, pages: &Pages, request: &Request<'_>) -> Reply {
     let names: std::collections::BTreeSet<String> = world
         .estate
         .records

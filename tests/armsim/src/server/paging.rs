@@ -6,12 +6,11 @@ use super::request::Request;
 use serde_json::{Value, json};
 
 /// How lists are cut.
-pub(super) struct Pages<'a> {
-    pub(super) base_url: &'a str,
+pub(super) struct Pages {
     pub(super) size: usize,
 }
 
-impl Pages<'_> {
+impl Pages {
     /// The page that the request asks for. `key` names the array: `value`, for most lists.
     pub(super) fn page<T>(
         &self,
@@ -45,7 +44,7 @@ impl Pages<'_> {
         }
         query.append_pair("$skipToken", &encode(offset, &list_of(request)));
         let escaped = percent_encoding::utf8_percent_encode(&request.path, PATH);
-        format!("{}{escaped}?{}", self.base_url, query.finish())
+        format!("{}{escaped}?{}", request.base_url, query.finish())
     }
 }
 

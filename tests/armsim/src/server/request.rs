@@ -12,6 +12,8 @@ pub(super) struct Request<'a> {
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
+    /// Scheme and host as the client sees them, without a slash at the end: links lead there again.
+    pub(super) base_url: String,
     lower: String,
 }
 
@@ -19,7 +21,8 @@ impl<'a> Request<'a> {
     pub(super) fn new(method: &'a Method, uri: &Uri, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
         let path = percent_decode_str(uri.path()).decode_utf8_lossy().into_owned();
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { method, lower: path.to_lowercase(), path, query, headers, body }
+        let base_url = base_url(uri, headers);
+        Self { method, lower: path.to_lowercase(), path, query, headers, body, base_url }
     }
 
     /// The path's segments in lower case.
@@ -53,6 +56,17 @@ impl<'a> Request<'a> {
     pub(super) fn line(&self) -> String {
         let query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         format!("{}?{}", self.lower, query.join("&").to_lowercase())
+    }
+}
+
+/// A proxied request names scheme and host in its URI; one to our own address in its `Host` only.
+fn base_url(uri: &Uri, headers: &HeaderMap) -> String {
+    match (uri.scheme(), uri.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => {
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            format!("http://{host}")
+        }
     }
 }
 
