@@ -5,6 +5,7 @@
 
 mod arm;
 mod connection;
+mod discovery;
 mod errors;
 mod faults;
 mod graph;
@@ -192,9 +193,14 @@ impl Shared {
         if let Some(fault) = faults::take(&mut lock(&self.faults), request) {
             return fault.reply(request).kind(request::kind_of(request));
         }
+        if let Some(reply) = discovery::answer(request) {
+            return reply.kind(request::kind_of(request));
+        }
         match request.lower_segments().as_slice() {
             ["msi", "token"] => lock(&self.tokens).managed_identity(request).kind("token"),
-            [_, "oauth2", "v2.0", "token"] => lock(&self.tokens).entra(request).kind("token"),
+            [_, "oauth2", "v2.0", "token"] | [_, "oauth2", "token"] => {
+                lock(&self.tokens).entra(request).kind("token")
+            }
             _ => self.authorized(request, options).kind(request::kind_of(request)),
         }
     }

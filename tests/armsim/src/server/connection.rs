@@ -94,8 +94,13 @@ impl Front {
 
     /// What follows a CONNECT: TLS, and in it requests whose URI we complete, as if they had come by a plain proxy.
     async fn serve_tunnel(&self, (host, tunnel): Tunnel) {
-        let Ok(stream) = tunnel.await else { return };
-        let Ok(stream) = self.acceptor.accept(TokioIo::new(stream)).await else { return };
+        let handshake = async { self.acceptor.accept(TokioIo::new(tunnel.await.ok()?)).await.ok() };
+        let mut stop = self.stop.clone();
+        let stream = tokio::select! {
+            stream = handshake => stream,
+            _ = stop.changed() => None,
+        };
+        let Some(stream) = stream else { return };
         let router = self.router.clone();
         self.converse(TokioIo::new(stream), move |mut request| {
             let mut parts = request.uri().clone().into_parts();

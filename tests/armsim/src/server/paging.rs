@@ -27,7 +27,8 @@ impl Pages {
                 return errors::error(400, "InvalidSkipToken", "The skip token is malformed.");
             }
         };
-        let end = items.len().min(start.saturating_add(self.size));
+        let top = request.parameter("$top").and_then(|top| top.parse().ok()).filter(|top| *top > 0);
+        let end = items.len().min(start.saturating_add(self.size.min(top.unwrap_or(usize::MAX))));
         body[key] = items.get(start..end).unwrap_or_default().iter().map(shape).collect();
         if end < items.len() {
             body["nextLink"] = json!(self.link(request, end));

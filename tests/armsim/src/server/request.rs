@@ -84,7 +84,15 @@ pub(super) fn kind_of(request: &Request<'_>) -> &'static str {
             return "resource_groups";
         }
         ["subscriptions", _, "locations"] => return "locations",
-        ["msi", "token"] | [_, "oauth2", "v2.0", "token"] => return "token",
+        ["tenants"] => return "tenants",
+        ["providers"] | ["subscriptions", _, "providers"] => return "providers",
+        ["subscriptions", _, "resources"] | ["subscriptions", _, "resourcegroups", _, "resources"] => {
+            return "resources";
+        }
+        ["msi", "token"] | [_, "oauth2", "v2.0", "token"] | [_, "oauth2", "token"] => return "token",
+        [_, "discovery", "instance"]
+        | [.., ".well-known", "openid-configuration"]
+        | ["metadata", "endpoints"] => return "discovery",
         ["providers", "microsoft.resourcegraph", "resources"] => return "resource_graph",
         _ => {}
     }

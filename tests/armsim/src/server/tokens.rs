@@ -70,7 +70,8 @@ impl Tokens {
         Reply::json(200, &body)
     }
 
-    /// `POST /{tenant}/oauth2/v2.0/token`
+    /// `POST /{tenant}/oauth2/v2.0/token`, and the older `/{tenant}/oauth2/token`, which names a resource and tells numbers
+    /// as strings.
     pub(super) fn entra(&mut self, request: &Request<'_>) -> Reply {
         if *request.method != Method::POST {
             return errors::method_not_allowed(request);
@@ -80,7 +81,8 @@ impl Tokens {
         if field("grant_type") != Some("client_credentials") {
             return entra_error(400, "unsupported_grant_type", 70003, "The grant type is not supported.");
         }
-        if field("client_id").is_none() || field("scope").is_none() {
+        let resource = field("resource").filter(|_| !request.lower_segments().contains(&"v2.0"));
+        if field("client_id").is_none() || field("scope").or(resource).is_none() {
             return entra_error(
                 400,
                 "invalid_request",
@@ -99,8 +101,15 @@ impl Tokens {
                 return entra_error(401, "invalid_client", 7_000_215, "Invalid client secret provided.");
             }
         }
-        let (token, _) = self.issue();
+        let (token, end) = self.issue();
         let lifetime = LIFETIME.as_secs();
+        if let Some(resource) = resource {
+            return Reply::json(
+                200,
+                &json!({"token_type": "Bearer", "expires_in": lifetime.to_string(), "resource": resource,
+                    "expires_on": seconds(end).to_string(), "access_token": token}),
+            );
+        }
         Reply::json(
             200,
             &json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}),
