@@ -4,6 +4,7 @@
 //! modules `arm` and `graph`.
 
 mod arm;
+mod clock;
 mod connection;
 mod discovery;
 mod errors;

@@ -82,6 +82,15 @@ pub(super) fn invalid_resource_type(namespace: &str, api_version: &str) -> Reply
     gateway(404, "InvalidResourceType", &message)
 }
 
+/// The message of Resource Graph's refusals, whose reason stands in the details.
+pub(super) fn for_support() -> String {
+    let now = super::clock::iso(std::time::SystemTime::now());
+    format!(
+        "Please provide below info when asking for support: timestamp = {now}, correlationId = \
+         00000000-0000-4000-8000-000000000000."
+    )
+}
+
 pub(super) fn missing_api_version() -> Reply {
     gateway(
         400,
