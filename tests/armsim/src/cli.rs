@@ -88,6 +88,15 @@ struct Serve {
     /// Rows on a page of Resource Graph at most.
     #[arg(long, default_value_t = Options::default().graph_page_size)]
     graph_page_size: usize,
+    /// Throttle nobody.
+    #[arg(long)]
+    no_rate_limits: bool,
+    /// Reads that a principal can save up in a subscription, refilled with 25 a second.
+    #[arg(long, value_name = "READS", default_value_t = Options::default().read_burst, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    read_burst: u32,
+    /// Azure seconds per real second: allowances come back that much faster.
+    #[arg(long, value_name = "FACTOR", default_value_t = Options::default().time_scale, value_parser = factor)]
+    time_scale: f64,
     /// A wait before every answer.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency_ms: u64,
@@ -102,6 +111,11 @@ fn scope(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err(format!("'{text}' is not an ARM id below /subscriptions")),
     }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+    factor.ok_or_else(|| format!("'{text}' is not a number above zero"))
 }
 
 fn group(text: &str) -> Result<String, String> {
@@ -164,6 +178,9 @@ impl Serve {
             expire_tokens_after: self.expire_tokens_after.map(Duration::from_secs),
             page_size: self.page_size,
             graph_page_size: self.graph_page_size,
+            rate_limits: !self.no_rate_limits,
+            read_burst: self.read_burst,
+            time_scale: self.time_scale,
             latency: Duration::from_millis(self.latency_ms),
             fail_next: self.fault,
             ..Options::default()

@@ -13,6 +13,7 @@ mod graph;
 mod kql;
 mod options;
 mod paging;
+mod quota;
 mod reply;
 mod request;
 mod roles;
@@ -57,6 +58,7 @@ impl Server {
         let shared = Arc::new(Shared {
             world: RwLock::new(Arc::new(World::new(estate, &options))),
             tokens: Mutex::new(tokens::Tokens::new(options.expire_tokens_after)),
+            quotas: Mutex::new(quota::Quotas::new()),
             faults: Mutex::new(options.fail_next.clone()),
             stats: Mutex::new(Stats::default()),
             base_url: format!("http://{own}"),
@@ -113,8 +115,9 @@ impl RunningServer {
     }
 
     /// Serves the same estate under other options from the next request on. The port stays, tokens
-    /// and waiting faults too.
+    /// and waiting faults too; allowances are whole again.
     pub fn replace_options(&self, options: Options) {
+        *lock(&self.shared.quotas) = quota::Quotas::new();
         lock(&self.shared.tokens).set_validity(options.expire_tokens_after);
         let estate = self.shared.world().estate.clone();
         *lock(&self.shared.options) = options;
@@ -148,6 +151,7 @@ impl RunningServer {
 struct Shared {
     world: RwLock<Arc<World>>,
     tokens: Mutex<tokens::Tokens>,
+    quotas: Mutex<quota::Quotas>,
     faults: Mutex<Vec<Fault>>,
     stats: Mutex<Stats>,
     base_url: String,
@@ -207,17 +211,26 @@ impl Shared {
     }
 
     fn authorized(&self, request: &Request<'_>, options: &Options) -> Reply {
-        if let Err(refused) = lock(&self.tokens).check(request) {
-            return refused;
-        }
+        let caller = match lock(&self.tokens).check(request) {
+            Ok(caller) => caller,
+            Err(refused) => return refused,
+        };
         let world = self.world();
         let page = paging::Pages { size: options.page_size.max(1) };
         if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {
-            return graph::answer(&world, request, options);
+            let allowance = lock(&self.quotas).query(&caller, options);
+            return match allowance {
+                Ok(left) => left.told_in(graph::answer(&world, request, options)),
+                Err(throttled) => throttled,
+            };
         }
         if request.method != Method::GET {
             return errors::method_not_allowed(request);
         }
-        arm::answer(&world, request, &page)
+        let allowance = lock(&self.quotas).read(request.subscription(), &caller, options);
+        match allowance {
+            Ok(left) => left.told_in(arm::answer(&world, request, &page)),
+            Err(throttled) => throttled,
+        }
     }
 }

@@ -8,7 +8,7 @@ mod provider;
 mod resources;
 mod target;
 
-use super::paging::{Pages, arm_reply};
+use super::paging::Pages;
 use super::reply::Reply;
 use super::request::Request;
 use super::{errors, roles, shape};
@@ -54,7 +54,7 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages) -> Rep
         What::Resources => resources(world, &target, request, pages),
         What::Permissions => {
             let value = world.rights.permissions(&ArmId::new(&target.scope));
-            arm_reply(&json!({ "value": value }))
+            Reply::json(200, &json!({ "value": value }))
         }
         What::ServiceTags => service_tags(world, subscription, request),
         What::RoleList => {
@@ -176,13 +176,13 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
         target.id.subscription().and_then(|id| world.subscriptions.get(id)),
         target.id.subscription_id().as_ref() == Some(&target.id),
     ) {
-        return arm_reply(&shape::subscription(&subscription.record));
+        return Reply::json(200, &shape::subscription(&subscription.record));
     }
     if let Some((record, place)) = world.find(&target.id) {
-        return arm_reply(&shape::arm(record, place, version));
+        return Reply::json(200, &shape::arm(record, place, version));
     }
     if let Some(record) = roles::one(world, &target.id) {
-        return arm_reply(record);
+        return Reply::json(200, record);
     }
     let parent = target.id.collection().rsplit_once('/').map(|(parent, _)| ArmId::new(parent));
     let inline = parent.and_then(|parent| world.find(&parent)).and_then(|(record, _)| {
@@ -190,7 +190,7 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
             .find(|child| crate::estate::id_of(child).as_ref() == Some(&target.id))
     });
     match inline {
-        Some(child) => arm_reply(child),
+        Some(child) => Reply::json(200, child),
         None => absent(world, &target.id, &request.path),
     }
 }
@@ -224,7 +224,7 @@ fn service_tags(world: &World, subscription: &str, request: &Request<'_>) -> Rep
         crate::estate::id_of(record).is_none_or(|id| id.subscription() != Some(subscription))
     });
     match records.first() {
-        Some(record) => arm_reply(record),
+        Some(record) => Reply::json(200, record),
         None => errors::resource_not_found(&request.path),
     }
 }

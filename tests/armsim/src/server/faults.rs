@@ -3,7 +3,6 @@
 use super::errors;
 use super::reply::Reply;
 use super::request::Request;
-use serde_json::json;
 use std::str::FromStr;
 
 /// The next `times` requests whose path or query contains `path` (in any case) answer `status`.
@@ -57,7 +56,9 @@ impl Fault {
             401 => errors::expired_token("1/1/2026 0:00:00 AM", "1/1/2026 1:00:00 AM"),
             403 => errors::authorization_failed("*/read", &request.path),
             404 => errors::resource_not_found(&request.path),
-            429 if graph => rate_limiting(),
+            429 if graph => errors::rate_limiting()
+                .header("x-ms-user-quota-remaining", "0")
+                .header("x-ms-user-quota-resets-after", "00:00:05"),
             429 => errors::error(
                 429,
                 "SubscriptionRequestsThrottled",
@@ -74,18 +75,6 @@ impl Fault {
             None => reply,
         }
     }
-}
-
-fn rate_limiting() -> Reply {
-    let message = "Client application has been throttled and should not attempt to repeat the request until \
-                   an amount of time has elapsed.";
-    Reply::json(
-        429,
-        &json!({"error": {"code": "RateLimiting", "message": "Please provide below info when asking for support.",
-            "details": [{"code": "RateLimiting", "message": message}]}}),
-    )
-    .header("x-ms-user-quota-remaining", "0")
-    .header("x-ms-user-quota-resets-after", "00:00:05")
 }
 
 /// The fault that waits for this request, counted down.

@@ -1,6 +1,7 @@
 //! What can be switched on when a server starts.
 
 use super::Fault;
+use super::quota::READ_BURST;
 use std::time::Duration;
 
 /// The secret of the managed identity endpoint and of the Entra client.
@@ -28,6 +29,12 @@ pub struct Options {
     pub graph_page_size: usize,
     /// Bytes of a Resource Graph answer at most; Azure's own bound is 16 MiB.
     pub graph_response_cap: usize,
+    /// Whether callers are throttled as Azure throttles them.
+    pub rate_limits: bool,
+    /// Reads that a principal can save up in a subscription; Azure's own is 250, refilled with 25 a second.
+    pub read_burst: u32,
+    /// Azure seconds per real second: allowances come back that much faster, and the waits that answers tell are real ones.
+    pub time_scale: f64,
     /// A wait before every answer.
     pub latency: Duration,
     /// Faults that wait for their request.
@@ -46,6 +53,9 @@ impl Default for Options {
             page_size: 50,
             graph_page_size: 1000,
             graph_response_cap: 16 * 1024 * 1024,
+            rate_limits: true,
+            read_burst: READ_BURST,
+            time_scale: 1.0,
             latency: Duration::ZERO,
             fail_next: Vec::new(),
         }

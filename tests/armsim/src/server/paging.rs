@@ -33,7 +33,7 @@ impl Pages {
         if end < items.len() {
             body["nextLink"] = json!(self.link(request, end));
         }
-        arm_reply(&body)
+        Reply::json(200, &body)
     }
 
     fn link(&self, request: &Request<'_>, offset: usize) -> String {
@@ -54,13 +54,6 @@ const PATH: &percent_encoding::AsciiSet =
 
 fn list_of(request: &Request<'_>) -> String {
     request.lower_segments().join("/")
-}
-
-/// A 200 of ARM, with the header that tells what is left of the caller's reads.
-pub(super) fn arm_reply(body: &Value) -> Reply {
-    Reply::json(200, body)
-        .header("x-ms-ratelimit-remaining-subscription-reads", "249")
-        .header("x-ms-ratelimit-remaining-subscription-global-reads", "3749")
 }
 
 /// A token that tells a position in one particular list, and looks like nothing.

@@ -35,6 +35,14 @@ impl<'a> Request<'a> {
         self.path.split('/').filter(|s| !s.is_empty()).collect()
     }
 
+    /// The subscription that the path is in.
+    pub(super) fn subscription(&self) -> Option<&str> {
+        match self.segments().as_slice() {
+            [first, id, ..] if first.eq_ignore_ascii_case("subscriptions") => Some(id),
+            _ => None,
+        }
+    }
+
     /// A query parameter; its name in any case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

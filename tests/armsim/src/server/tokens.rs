@@ -19,7 +19,13 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// All tokens handed out, and when ARM stops taking them.
 pub(super) struct Tokens {
     valid_for: Duration,
-    issued: HashMap<String, SystemTime>,
+    issued: HashMap<String, Issued>,
+}
+
+struct Issued {
+    end: SystemTime,
+    /// The client id of whom it was handed to.
+    principal: String,
 }
 
 impl Tokens {
@@ -33,13 +39,14 @@ impl Tokens {
     }
 
     pub(super) fn expire_all(&mut self) {
-        self.issued.values_mut().for_each(|end| *end = UNIX_EPOCH);
+        self.issued.values_mut().for_each(|token| token.end = UNIX_EPOCH);
     }
 
-    fn issue(&mut self) -> (String, SystemTime) {
+    fn issue(&mut self, principal: &str) -> (String, SystemTime) {
         let now = SystemTime::now();
         let token = format!("armsim-token-{}", self.issued.len() + 1);
-        self.issued.insert(token.clone(), now + self.valid_for);
+        let issued = Issued { end: now + self.valid_for, principal: principal.to_owned() };
+        self.issued.insert(token.clone(), issued);
         (token, now + LIFETIME)
     }
 
@@ -60,7 +67,7 @@ impl Tokens {
         let Some(resource) = request.parameter("resource") else {
             return refuse(400, "the resource parameter is missing");
         };
-        let (token, end) = self.issue();
+        let (token, end) = self.issue(request.parameter("client_id").unwrap_or(errors::CLIENT));
         let mut body = json!({
             "access_token": token, "token_type": "Bearer", "resource": resource,
             "expires_on": seconds(end).to_string(),
@@ -102,7 +109,7 @@ impl Tokens {
                 return entra_error(401, "invalid_client", 7_000_215, "Invalid client secret provided.");
             }
         }
-        let (token, end) = self.issue();
+        let (token, end) = self.issue(field("client_id").unwrap_or(errors::CLIENT));
         let lifetime = LIFETIME.as_secs();
         if let Some(resource) = resource {
             return Reply::json(
@@ -117,19 +124,19 @@ impl Tokens {
         )
     }
 
-    /// Whether ARM lets the request in.
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Reply> {
+    /// The principal whose request ARM lets in.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<String, Reply> {
         let header = request.header("authorization").ok_or_else(errors::authentication_failed)?;
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(errors::authentication_failed()),
         };
-        let end = *self.issued.get(token).ok_or_else(errors::invalid_token)?;
+        let Issued { end, principal } = self.issued.get(token).ok_or_else(errors::invalid_token)?;
         let now = SystemTime::now();
-        if end <= now {
-            return Err(errors::expired_token(&american(end), &american(now)));
+        if *end <= now {
+            return Err(errors::expired_token(&american(*end), &american(now)));
         }
-        Ok(())
+        Ok(principal.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::V1_SERVICES;
 use crate::kinds;
 use crate::server::errors;
-use crate::server::paging::{Pages, arm_reply};
+use crate::server::paging::Pages;
 use crate::server::reply::Reply;
 use crate::server::request::Request;
 use crate::world::World;
@@ -29,7 +29,7 @@ fn as_written(namespace: &str) -> String {
 /// "Providers - Get", for the types that the estate has or that this server knows.
 pub(super) fn one(world: &World, namespace: &str) -> Reply {
     match described(world, namespace) {
-        Some(provider) => arm_reply(&provider),
+        Some(provider) => Reply::json(200, &provider),
         None => {
             let message = format!("The resource namespace '{namespace}' is invalid.");
             errors::error(404, "InvalidResourceNamespace", &message)
