@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::{Answer, Azure, serve, subscription};
 
 /// Azure's time all but stands still, so that nothing comes back during a test, however slow the machine.
-const FROZEN: f64 = 1e-6;
+const FROZEN: f64 = 1.0 / 1_048_576.0;
 
 async fn frozen(read_burst: u32) -> (Azure, String, String) {
     let estate = company::healthy();
@@ -51,14 +51,14 @@ async fn who_has_read_too_much_of_a_subscription_is_told_to_wait() {
     }
     let refused = azure.get(&groups(&prod)).await;
     assert_eq!((refused.status, refused.code()), (429, "SubscriptionRequestsThrottled"));
-    // 5 reads at 25 a second, in a time that runs a million times slower.
-    assert_eq!(refused.headers["retry-after"], "200000");
+    // 5 reads at 25 a second are 0.2 s, in a time that runs 2^20 times slower: 209715.2 s.
+    assert_eq!(refused.headers["retry-after"], "209716");
     assert_eq!(left(&refused, "subscription-reads"), "0");
     assert_eq!(
         refused.body["error"]["message"],
         format!(
             "Number of 'read' requests for subscription '{prod}' actor '00000000-0000-4000-8000-00000000c11e' \
-             exceeded. Please try again after '200000' seconds."
+             exceeded. Please try again after '209716' seconds."
         )
     );
     // Other subscriptions, the tenant and other principals have allowances of their own.
