@@ -1,6 +1,6 @@
-# Two commands do all: `make demo` and `make test`.
+# Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus
+.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,14 +8,17 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto
+test: tools lint unit kusto clients-sdk
 
-# What the tests need besides Rust: promtool, which judges metrics and alert rules.
+# What the tests need besides Rust: promtool, which judges metrics and alert rules, and Python for Microsoft's clients.
 tools:
-	@command -v promtool >/dev/null || { \
-	  echo "installing promtool (Debian package prometheus)"; \
+	@missing=; \
+	command -v promtool >/dev/null || missing=prometheus; \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	[ -z "$$missing" ] || { \
+	  echo "installing the Debian packages $$missing"; \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends prometheus; }
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends $$missing; }
 
 lint:
 	cargo fmt --all --check
@@ -55,3 +58,14 @@ corpus:
 	@for target in $(TARGETS); do rm -rf $(LEAST); mkdir -p $(LEAST) $(FOUND) && \
 	  $(RUN) $$target $(LEAST) $(KEPT) $(FOUND) -- -set_cover_merge=1 -use_counters=0 || exit 1; \
 	  find $(KEPT) -name '????????????????????????????????????????' -delete; mv $(LEAST)/* $(KEPT)/; done
+
+# Microsoft's Python clients take the simulator for Azure, and get every record of it.
+clients-sdk:
+	cargo build --quiet -p armsim
+	tests/clients/environment.sh sdk
+	target/clients/sdk/bin/python tests/clients/sdk.py
+
+# The same with Azure's command line, which is half a gigabyte to install.
+clients: clients-sdk
+	tests/clients/environment.sh az
+	target/clients/az/bin/python tests/clients/az.py

@@ -63,6 +63,10 @@ struct Serve {
     /// The loopback port; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Where to write the certificate authority (PEM) that a client must trust who takes this server for its HTTPS proxy
+    /// and thereby for Azure.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A scope (subscription, resource group, resource) that answers 403; lists leave it out.
     #[arg(long, value_name = "ARM-SCOPE", value_parser = scope)]
     deny: Vec<String>,
@@ -87,6 +91,15 @@ struct Serve {
     /// Rows on a page of Resource Graph at most.
     #[arg(long, default_value_t = Options::default().graph_page_size)]
     graph_page_size: usize,
+    /// Throttle nobody.
+    #[arg(long)]
+    no_rate_limits: bool,
+    /// Reads that a principal can save up in a subscription, refilled with 25 a second.
+    #[arg(long, value_name = "READS", default_value_t = Options::default().read_burst, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    read_burst: u32,
+    /// Azure seconds per real second: allowances come back that much faster.
+    #[arg(long, value_name = "FACTOR", default_value_t = Options::default().time_scale, value_parser = factor)]
+    time_scale: f64,
     /// A wait before every answer.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     latency_ms: u64,
@@ -110,6 +123,11 @@ fn scope(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err(format!("'{text}' is not an ARM id below /subscriptions")),
     }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+    factor.ok_or_else(|| format!("'{text}' is not a number above zero"))
 }
 
 fn group(text: &str) -> Result<String, String> {
@@ -194,6 +212,9 @@ impl Serve {
             expire_tokens_after: self.expire_tokens_after.map(Duration::from_secs),
             page_size: self.page_size,
             graph_page_size: self.graph_page_size,
+            rate_limits: !self.no_rate_limits,
+            read_burst: self.read_burst,
+            time_scale: self.time_scale,
             latency: Duration::from_millis(self.latency_ms),
             fail_next: self.fault,
             scenario: scenario(self.scenario.as_deref(), self.scenario_seed, self.trouble)?,
@@ -205,6 +226,12 @@ impl Serve {
         let server = Server::start(estate, options).await?;
         // In the form that a shell can read.
         let mut out = std::io::stdout();
+        if let Some(file) = &self.ca {
+            std::fs::write(file, server.authority_pem())?;
+            writeln!(out, "HTTPS_PROXY={}", server.base_url())?;
+            writeln!(out, "SSL_CERT_FILE={}", file.display())?;
+            writeln!(out, "REQUESTS_CA_BUNDLE={}", file.display())?;
+        }
         writeln!(out, "ARM_ENDPOINT={}", server.base_url())?;
         writeln!(out, "IDENTITY_ENDPOINT={}", server.identity_endpoint())?;
         writeln!(out, "IDENTITY_HEADER={}", armsim::server::SECRET)?;

@@ -236,6 +236,36 @@ pub const TABLES: &[&str] = &[
     "kubernetesconfigurationresources",
 ];
 
+/// Documented Resource Graph tables of which no estate has rows.
+pub const OTHER_TABLES: &[&str] = &[
+    "advisorresources",
+    "alertsmanagementresources",
+    "appserviceresources",
+    "batchresources",
+    "computeresources",
+    "desktopvirtualizationresources",
+    "dnsresources",
+    "extendedlocationresources",
+    "featureresources",
+    "guestconfigurationresources",
+    "healthresourcechanges",
+    "healthresources",
+    "insightsresources",
+    "iotsecurityresources",
+    "maintenanceresources",
+    "managedservicesresources",
+    "patchassessmentresources",
+    "patchinstallationresources",
+    "policyresources",
+    "quotaresources",
+    "recoveryservicesresources",
+    "resourcechanges",
+    "resourcecontainerchanges",
+    "securityresources",
+    "servicehealthresources",
+    "supportresources",
+];
+
 /// The kind with that name.
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)

@@ -1,21 +1,26 @@
-//! The HTTP server: listening, dispatch, counting, faults, shutdown.
+//! The server: start, dispatch, counting, faults, shutdown.
 //!
-//! What an ARM or Resource Graph call answers is left to the modules `arm` and
-//! `graph`.
+//! How connections come in is left to `connection`, what an ARM or Resource Graph call answers to the
+//! modules `arm` and `graph`.
 
 mod arm;
+mod clock;
+mod connection;
+mod discovery;
 mod errors;
 mod faults;
 mod graph;
 mod kql;
 mod options;
 mod paging;
+mod quota;
 mod reply;
 mod request;
 mod roles;
 mod scenario;
 mod shape;
 mod stats;
+mod tls;
 mod tokens;
 
 pub use faults::Fault;
@@ -35,7 +40,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How long a shutdown waits for answers under way.
@@ -50,26 +55,23 @@ impl Server {
     /// when this returns.
     pub async fn start(estate: Estate, options: Options) -> std::io::Result<RunningServer> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
+        let own = listener.local_addr()?;
+        let tls = tls::Tls::new()?;
         let shared = Arc::new(Shared {
             world: RwLock::new(Arc::new(World::new(estate, &options))),
             tokens: Mutex::new(tokens::Tokens::new(options.expire_tokens_after)),
+            quotas: Mutex::new(quota::Quotas::new()),
             faults: Mutex::new(options.fail_next.clone()),
             stats: Mutex::new(Stats::default()),
             course: Mutex::new(Arc::new(scenario::Course::new(options.scenario.clone()))),
-            base_url,
+            base_url: format!("http://{own}"),
             options: Mutex::new(options),
         });
-        let (stop, stopped) = oneshot::channel::<()>();
-        let app = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let task = tokio::spawn(async move {
-            let shutdown = async {
-                // A dropped sender, like a sent stop, ends the server.
-                let _ = stopped.await;
-            };
-            axum::serve(listener, app).with_graceful_shutdown(shutdown).await
-        });
-        Ok(RunningServer { shared, stop, task })
+        let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let (stop, stopped) = watch::channel(());
+        let front = connection::Front { router, acceptor: tls.acceptor, own, stop: stopped };
+        let task = tokio::spawn(connection::listen(listener, front));
+        Ok(RunningServer { shared, authority_pem: tls.authority_pem, stop, task })
     }
 }
 
@@ -77,8 +79,10 @@ impl Server {
 #[derive(Debug)]
 pub struct RunningServer {
     shared: Arc<Shared>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<std::io::Result<()>>,
+    authority_pem: String,
+    /// Never sent on: its end is the signal.
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl RunningServer {
@@ -90,6 +94,11 @@ impl RunningServer {
     /// The value of `IDENTITY_ENDPOINT` for a client; `IDENTITY_HEADER` is [`SECRET`].
     pub fn identity_endpoint(&self) -> String {
         format!("{}/msi/token", self.shared.base_url)
+    }
+
+    /// The certificate authority that a client trusts who comes through us as its HTTPS proxy, as PEM.
+    pub fn authority_pem(&self) -> &str {
+        &self.authority_pem
     }
 
     /// What was served so far.
@@ -109,9 +118,10 @@ impl RunningServer {
     }
 
     /// Serves the same estate under other options from the next request on. The port stays, tokens
-    /// and waiting faults too; the scenario begins anew.
+    /// and waiting faults too; the scenario begins anew, and allowances are whole again.
     pub fn replace_options(&self, options: Options) {
         *lock(&self.shared.course) = Arc::new(scenario::Course::new(options.scenario.clone()));
+        *lock(&self.shared.quotas) = quota::Quotas::new();
         lock(&self.shared.tokens).set_validity(options.expire_tokens_after);
         let estate = self.shared.world().estate.clone();
         *lock(&self.shared.options) = options;
@@ -139,7 +149,7 @@ impl RunningServer {
         let Self { stop, mut task, .. } = self;
         drop(stop);
         match tokio::time::timeout(SHUTDOWN_GRACE, &mut task).await {
-            Ok(joined) => joined.map_err(std::io::Error::other)?,
+            Ok(joined) => joined.map_err(std::io::Error::other),
             Err(_) => {
                 task.abort();
                 Ok(())
@@ -151,6 +161,7 @@ impl RunningServer {
 struct Shared {
     world: RwLock<Arc<World>>,
     tokens: Mutex<tokens::Tokens>,
+    quotas: Mutex<quota::Quotas>,
     faults: Mutex<Vec<Fault>>,
     stats: Mutex<Stats>,
     course: Mutex<Arc<scenario::Course>>,
@@ -233,25 +244,39 @@ impl Shared {
         if let Some(fault) = faults::take(&mut lock(&self.faults), request) {
             return fault.reply(request).kind(request::kind_of(request));
         }
+        if let Some(reply) = discovery::answer(request) {
+            return reply.kind(request::kind_of(request));
+        }
         match request.lower_segments().as_slice() {
             ["msi", "token"] => lock(&self.tokens).managed_identity(request).kind("token"),
-            [_, "oauth2", "v2.0", "token"] => lock(&self.tokens).entra(request).kind("token"),
+            [_, "oauth2", "v2.0", "token"] | [_, "oauth2", "token"] => {
+                lock(&self.tokens).entra(request).kind("token")
+            }
             _ => self.authorized(request, options).kind(request::kind_of(request)),
         }
     }
 
     fn authorized(&self, request: &Request<'_>, options: &Options) -> Reply {
-        if let Err(refused) = lock(&self.tokens).check(request) {
-            return refused;
-        }
+        let caller = match lock(&self.tokens).check(request) {
+            Ok(caller) => caller,
+            Err(refused) => return refused,
+        };
         let world = self.world();
-        let page = paging::Pages { base_url: &self.base_url, size: options.page_size.max(1) };
+        let page = paging::Pages { size: options.page_size.max(1) };
         if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {
-            return graph::answer(&world, request, options);
+            let allowance = lock(&self.quotas).query(&caller, options);
+            return match allowance {
+                Ok(left) => left.told_in(graph::answer(&world, request, options)),
+                Err(throttled) => throttled,
+            };
         }
         if request.method != Method::GET {
             return errors::method_not_allowed(request);
         }
-        arm::answer(&world, request, &page)
+        let allowance = lock(&self.quotas).read(request.subscription(), &caller, options);
+        match allowance {
+            Ok(left) => left.told_in(arm::answer(&world, request, &page)),
+            Err(throttled) => throttled,
+        }
     }
 }

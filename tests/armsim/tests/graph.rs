@@ -128,7 +128,9 @@ async fn a_query_that_means_nothing_is_a_bad_request_with_its_reason_in_details(
     let (azure, ..) = demo().await;
     for (query, detail) in [
         ("resources | where type ~ 'x'", "ParserFailure"),
-        ("resources | summarize count()", "ParserFailure"),
+        ("resources | summarize max(name)", "ParserFailure"),
+        ("resources | join kind=inner (resources) on id", "ParserFailure"),
+        ("resources | mv-expand tags", "ParserFailure"),
         ("nowhere | project id", "InvalidQuery"),
         ("resources | project id, nosuch", "InvalidQuery"),
         ("resources | project name | order by id asc", "InvalidQuery"),
@@ -169,4 +171,97 @@ async fn the_docker_bridge_is_unknown_to_resource_graph() {
         assert_eq!(row.pointer("/properties/networkProfile/dockerBridgeCidr"), None::<&Value>);
         assert!(row.pointer("/properties/networkProfile/serviceCidr").is_some());
     }
+}
+
+#[tokio::test]
+async fn a_table_has_typed_columns_and_rows_of_cells() {
+    let (azure, prod, _) = demo().await;
+    let query = "where type =~ 'Microsoft.ContainerService/ManagedClusters' | order by id asc \
+                 | project id, properties, plugin = tostring(properties.networkProfile.networkPlugin)";
+    let objects = azure.query_in(query, Some(&[&prod]), json!({"resultFormat": "objectArray"})).await.body;
+    let table = azure.query_in(query, Some(&[&prod]), json!({"resultFormat": "table"})).await.body;
+    assert_eq!(
+        table["data"]["columns"],
+        json!([{"name": "id", "type": "string"}, {"name": "properties", "type": "object"},
+            {"name": "plugin", "type": "string"}])
+    );
+    assert_eq!((&table["count"], &table["totalRecords"]), (&objects["count"], &objects["totalRecords"]));
+    let (rows, first) = (&table["data"]["rows"], &objects["data"][0]);
+    assert_eq!(rows[0], json!([first["id"], first["properties"], "azure"]));
+    let all = azure.query_in("resources", Some(&[&prod]), json!({"resultFormat": "table"})).await.body;
+    let columns = all["data"]["columns"].as_array().expect("a table has columns");
+    for (name, of) in [("type", "string"), ("tags", "object"), ("zones", "object"), ("tenantId", "string")] {
+        assert!(columns.contains(&json!({"name": name, "type": of})), "{name}");
+    }
+    let odd = azure.query(query, json!({"resultFormat": "csv"})).await;
+    assert_eq!((odd.status, odd.details()), (400, vec!["InvalidRequestContent"]));
+}
+
+#[tokio::test]
+async fn the_api_version_decides_the_format_and_knows_the_scope_filter_or_not() {
+    let (azure, prod, _) = demo().await;
+    let path = "/providers/Microsoft.ResourceGraph/resources?api-version=";
+    let body = json!({"query": "resources | project id"});
+    for (version, table) in
+        [("2018-09-01-preview", true), ("2019-04-01", true), ("2021-03-01", false), ("2024-04-01", false)]
+    {
+        let answer = azure.post(&format!("{path}{version}"), &body).await.body;
+        assert_eq!(answer["data"].is_object(), table, "{version}");
+    }
+    let query =
+        "authorizationresources | where type =~ 'microsoft.authorization/roleassignments' | project id";
+    let rows = async |version: &str| {
+        let options = json!({"$top": 1000, "authorizationScopeFilter": "AtScopeAboveAndBelow"});
+        let body = json!({"query": query, "subscriptions": [prod], "options": options});
+        azure.post(&format!("{path}{version}"), &body).await.ids().len()
+    };
+    assert!(rows("2021-03-01").await < rows("2022-10-01").await);
+}
+
+#[tokio::test]
+async fn counting_and_grouping_agree_with_the_rows() {
+    let (azure, prod, _) = demo().await;
+    let query = async |text: &str| azure.query_in(text, Some(&[&prod]), json!({"$top": 1000})).await.body;
+    let rows = query("resources | project id, type").await;
+    let total = rows["totalRecords"].as_u64().expect("there is a number");
+    assert_eq!(query("resources | count").await["data"], json!([{"Count": total}]));
+    assert_eq!(query("resources | summarize count()").await["data"], json!([{"count_": total}]));
+    let clusters = rows["data"].as_array().into_iter().flatten();
+    let clusters = clusters.filter(|row| row["type"] == "microsoft.containerservice/managedclusters").count();
+    let by_type = query("resources | summarize n = count() by type | order by n desc").await;
+    let groups = by_type["data"].as_array().expect("there are groups");
+    assert!(groups.contains(&json!({"type": "microsoft.containerservice/managedclusters", "n": clusters})));
+    assert_eq!(groups.iter().filter_map(|group| group["n"].as_u64()).sum::<u64>(), total);
+    assert!(groups.windows(2).all(|pair| pair[0]["n"].as_u64() >= pair[1]["n"].as_u64()));
+}
+
+#[tokio::test]
+async fn columns_are_added_and_texts_compared_as_kusto_does() {
+    let (azure, ..) = demo().await;
+    let query = async |text: &str| azure.query(text, json!({"$top": 1000})).await.body;
+    let extended = query(
+        "resources | where tolower(type) == 'microsoft.machinelearningservices/workspaces' \
+         | extend upper = name, access = properties.publicNetworkAccess | where upper startswith 'MLW-FRAUD'",
+    )
+    .await;
+    let row = &extended["data"][0];
+    assert_eq!((&row["upper"], &extended["count"]), (&json!("mlw-fraud-prod"), &json!(1)));
+    assert_eq!(row["access"], row["properties"]["publicNetworkAccess"]);
+    let all = query("resources | project id").await["totalRecords"].as_u64();
+    let some = query("resources | where name contains 'FRAUD' | project id").await["totalRecords"].as_u64();
+    let others =
+        query("resources | where name !contains 'fraud' | project id").await["totalRecords"].as_u64();
+    assert_eq!(some.zip(others).map(|(some, others)| some + others), all);
+    assert!(some > Some(0));
+}
+
+#[tokio::test]
+async fn rows_can_be_skipped_and_a_table_without_rows_is_no_error() {
+    let (azure, ..) = demo().await;
+    let query = "resources | project id | order by id asc";
+    let all = azure.query(query, json!({"$top": 1000})).await.ids();
+    let some = azure.query(query, json!({"$top": 2, "$skip": 3})).await.ids();
+    assert_eq!(some, all[3..5]);
+    let none = azure.query("PolicyResources | project id", json!({})).await;
+    assert_eq!((none.status, &none.body["totalRecords"]), (200, &json!(0)));
 }

@@ -1,10 +1,14 @@
-//! GET on Azure Resource Manager: subscriptions, groups, lists, one resource by id, permissions,
+//! GET on Azure Resource Manager: tenants, subscriptions, groups, lists, one resource by id, permissions,
 //! service tags.
 //!
 //! The order of refusals is ARM's: version, subscription, rights, and only then existence, so that
 //! a caller without rights cannot tell what exists.
 
-use super::paging::{Pages, arm_reply};
+mod provider;
+mod resources;
+mod target;
+
+use super::paging::Pages;
 use super::reply::Reply;
 use super::request::Request;
 use super::{errors, roles, shape};
@@ -12,37 +16,14 @@ use crate::arm_id::ArmId;
 use crate::kinds;
 use crate::world::{Place, Standing, World};
 use serde_json::{Value, json};
+use target::{Target, What, target};
 
 /// "services" are gone from the specification after this version.
 const LAST_WITH_V1_SERVICES: &str = "2021-04-01";
 const V1_SERVICES: &str = "microsoft.machinelearningservices/workspaces/services";
 
-/// What a path asks for.
-struct Target<'a> {
-    what: What,
-    /// Type in the caller's spelling, e.g. `Microsoft.Network/virtualNetworks`.
-    asked_type: String,
-    /// The scope that rights are checked at, in the caller's spelling.
-    scope: String,
-    id: ArmId,
-    namespace: &'a str,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum What {
-    Subscriptions,
-    Groups,
-    Locations,
-    Provider,
-    Permissions,
-    ServiceTags,
-    RoleList,
-    List,
-    One,
-}
-
 /// The answer to a GET with a valid token.
-pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) -> Reply {
+pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages) -> Reply {
     let segments = request.segments();
     let Some(target) = target(&segments) else {
         return errors::invalid_path(&request.path);
@@ -56,6 +37,7 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
     }
     let subscription = target.id.subscription().unwrap_or_default();
     match target.what {
+        What::Tenants => tenants(world, pages, request),
         What::Subscriptions => {
             let seen: Vec<&Value> = world
                 .subscriptions
@@ -67,10 +49,12 @@ pub(super) fn answer(world: &World, request: &Request<'_>, pages: &Pages<'_>) ->
             pages.page(request, "value", count, &seen, |record| shape::subscription(record))
         }
         What::Locations => locations(world, subscription, pages, request),
-        What::Provider => provider(world, target.namespace),
+        What::Providers => provider::list(world, pages, request),
+        What::Provider => provider::one(world, target.namespace),
+        What::Resources => resources(world, &target, request, pages),
         What::Permissions => {
             let value = world.rights.permissions(&ArmId::new(&target.scope));
-            arm_reply(&json!({ "value": value }))
+            Reply::json(200, &json!({ "value": value }))
         }
         What::ServiceTags => service_tags(world, subscription, request),
         What::RoleList => {
@@ -101,61 +85,6 @@ fn api_version<'a>(request: &'a Request<'_>) -> Result<&'a str, Reply> {
     if is_date { Ok(version) } else { Err(errors::invalid_api_version(version)) }
 }
 
-fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
-    let join = |part: &[&str]| format!("/{}", part.join("/"));
-    let id = ArmId::new(&join(segments));
-    let plain = |what, asked_type: &str, scope: String| {
-        Some(Target { what, asked_type: asked_type.to_owned(), scope, id: id.clone(), namespace: "" })
-    };
-    let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
-    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    match lower.as_slice() {
-        ["subscriptions"] => {
-            return plain(What::Subscriptions, "Microsoft.Resources/subscriptions", join(&[]));
-        }
-        ["subscriptions", _] => {
-            return plain(What::One, "Microsoft.Resources/subscriptions", join(segments));
-        }
-        ["subscriptions", _, "resourcegroups"] => {
-            return plain(
-                What::Groups,
-                "Microsoft.Resources/subscriptions/resourceGroups",
-                join(&segments[..2]),
-            );
-        }
-        ["subscriptions", _, "resourcegroups", _] => {
-            return plain(What::One, "Microsoft.Resources/subscriptions/resourceGroups", join(segments));
-        }
-        ["subscriptions", _, "locations"] => {
-            return plain(
-                What::Locations,
-                "Microsoft.Resources/subscriptions/locations",
-                join(&segments[..2]),
-            );
-        }
-        _ => {}
-    }
-    let at = lower.iter().rposition(|s| *s == "providers")?;
-    let (namespace, pairs) = segments[at + 1..].split_first()?;
-    let types: Vec<&str> = pairs.iter().step_by(2).copied().collect();
-    let asked_type = format!("{namespace}/{}", types.join("/"));
-    let (what, scope) = match (asked_type.to_lowercase().as_str(), pairs.len()) {
-        (_, 0) => (What::Provider, join(&segments[..at])),
-        ("microsoft.authorization/permissions", 1) => (What::Permissions, join(&segments[..at])),
-        ("microsoft.network/locations/servicetags", 3) => (What::ServiceTags, join(&segments[..at])),
-        (
-            "microsoft.authorization/roleassignments"
-            | "microsoft.authorization/roledefinitions"
-            | "microsoft.authorization/denyassignments",
-            1,
-        ) => (What::RoleList, join(&segments[..at])),
-        (_, 1) => (What::List, join(&segments[..at])),
-        (_, n) if n % 2 == 1 => (What::List, join(&segments[..segments.len() - 1])),
-        _ => (What::One, join(segments)),
-    };
-    Some(Target { what, asked_type, scope, id, namespace })
-}
-
 /// The checks that come before existence.
 fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply> {
     let lower_type = target.asked_type.to_lowercase();
@@ -173,12 +102,12 @@ fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply>
     }
     let scope = ArmId::new(&target.scope);
     let allowed = match target.what {
-        What::Subscriptions | What::Provider => true,
+        What::Tenants | What::Subscriptions | What::Providers | What::Provider => true,
         What::Permissions => world.rights.may_ask_permissions(&scope),
         What::ServiceTags => {
             world.rights.may_ask_subscription(scope.subscription().unwrap_or_default(), &action)
         }
-        What::Groups | What::Locations | What::RoleList | What::List => {
+        What::Groups | What::Locations | What::RoleList | What::Resources | What::List => {
             world.rights.may_list(&scope, &action)
         }
         What::One => world.rights.may_read(&scope, &action),
@@ -186,18 +115,21 @@ fn admit(world: &World, target: &Target<'_>, version: &str) -> Result<(), Reply>
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
-fn list(
-    world: &World,
-    target: &Target<'_>,
-    version: &str,
-    request: &Request<'_>,
-    pages: &Pages<'_>,
-) -> Reply {
+fn resources(world: &World, target: &Target<'_>, request: &Request<'_>, pages: &Pages) -> Reply {
+    let scope = ArmId::new(&target.scope);
+    match scope.resource_group() {
+        Some(_) if !world.has_group(&scope) => absent(world, &scope, &target.scope),
+        _ => resources::list(world, &scope, request, pages),
+    }
+}
+
+fn list(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>, pages: &Pages) -> Reply {
     let parent = ArmId::new(&target.scope);
     let mut inline: Vec<Value> = Vec::new();
     if parent.resource_type().is_some_and(|of| !of.starts_with("microsoft.resources/")) {
         match world.find(&parent) {
             Some((record, _)) => inline = inline_children(record, target.id.as_str()).cloned().collect(),
+            None if is_place(world, &parent) => {}
             None => return absent(world, &parent, &target.scope),
         }
     } else if parent.resource_group().is_some() && !world.has_group(&parent) {
@@ -209,6 +141,18 @@ fn list(
         return pages.page(request, "value", json!({}), &inline, Clone::clone);
     }
     pages.page(request, "value", json!({}), &found, |(record, place)| shape::arm(record, place, version))
+}
+
+/// What lists are asked of that is no resource: a provider's region, a management group.
+fn is_place(world: &World, parent: &ArmId) -> bool {
+    match parent.resource_type().as_deref() {
+        Some("microsoft.management/managementgroups") => {
+            let name = parent.as_str().rsplit('/').next().unwrap_or_default();
+            world.subscriptions.values().any(|one| one.ancestors.iter().any(|above| above == name))
+        }
+        Some(of) => of.ends_with("/locations"),
+        None => false,
+    }
 }
 
 /// Children that ARM keeps inside the parent's body (subnets, private endpoint connections).
@@ -229,13 +173,13 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
         target.id.subscription().and_then(|id| world.subscriptions.get(id)),
         target.id.subscription_id().as_ref() == Some(&target.id),
     ) {
-        return arm_reply(&shape::subscription(&subscription.record));
+        return Reply::json(200, &shape::subscription(&subscription.record));
     }
     if let Some((record, place)) = world.find(&target.id) {
-        return arm_reply(&shape::arm(record, place, version));
+        return Reply::json(200, &shape::arm(record, place, version));
     }
     if let Some(record) = roles::one(world, &target.id) {
-        return arm_reply(record);
+        return Reply::json(200, record);
     }
     let parent = target.id.collection().rsplit_once('/').map(|(parent, _)| ArmId::new(parent));
     let inline = parent.and_then(|parent| world.find(&parent)).and_then(|(record, _)| {
@@ -243,7 +187,7 @@ fn one(world: &World, target: &Target<'_>, version: &str, request: &Request<'_>)
             .find(|child| crate::estate::id_of(child).as_ref() == Some(&target.id))
     });
     match inline {
-        Some(child) => arm_reply(child),
+        Some(child) => Reply::json(200, child),
         None => absent(world, &target.id, &request.path),
     }
 }
@@ -258,6 +202,15 @@ fn absent(world: &World, id: &ArmId, path: &str) -> Reply {
     }
 }
 
+/// "Tenants - List": the one tenant of the estate.
+fn tenants(world: &World, pages: &Pages, request: &Request<'_>) -> Reply {
+    pages.page(request, "value", json!({}), &[&world.estate.header.tenant_id], |tenant| {
+        json!({"id": format!("/tenants/{tenant}"), "tenantId": tenant, "tenantCategory": "Home", "countryCode": "NL",
+            "displayName": "Contoso", "domains": ["contoso.example"], "defaultDomain": "contoso.example",
+            "tenantType": "AAD"})
+    })
+}
+
 /// "Service Tags - List": the array is `values`, and the location does not narrow it.
 fn service_tags(world: &World, subscription: &str, request: &Request<'_>) -> Reply {
     let types = kinds::by_name("service_tags").map_or(&[][..], |kind| kind.types);
@@ -268,13 +221,13 @@ fn service_tags(world: &World, subscription: &str, request: &Request<'_>) -> Rep
         crate::estate::id_of(record).is_none_or(|id| id.subscription() != Some(subscription))
     });
     match records.first() {
-        Some(record) => arm_reply(record),
+        Some(record) => Reply::json(200, record),
         None => errors::resource_not_found(&request.path),
     }
 }
 
 /// "Subscriptions - List Locations", reduced to the regions in which the estate has something.
-fn locations(world: &World, subscription: &str, pages: &Pages<'_>, request: &Request<'_>) -> Reply {
+fn locations(world: &World, subscription: &str, pages: &Pages, request: &Request<'_>) -> Reply {
     let names: std::collections::BTreeSet<String> = world
         .estate
         .records
@@ -288,28 +241,4 @@ fn locations(world: &World, subscription: &str, pages: &Pages<'_>, request: &Req
         json!({"id": format!("/subscriptions/{subscription}/locations/{name}"), "name": name, "type": "Region",
             "displayName": name, "regionalDisplayName": name, "metadata": {"regionType": "Physical"}})
     })
-}
-
-/// "Providers - Get", for the types that the estate has or that this server knows.
-fn provider(world: &World, namespace: &str) -> Reply {
-    let prefix = format!("{}/", namespace.to_lowercase());
-    let known = kinds::KINDS.iter().flat_map(|kind| kind.types.iter().copied());
-    let types: std::collections::BTreeSet<&str> =
-        known.chain(world.types()).filter_map(|of| of.strip_prefix(&prefix)).collect();
-    if types.is_empty() {
-        let message = format!("The resource namespace '{namespace}' is invalid.");
-        return errors::error(404, "InvalidResourceNamespace", &message);
-    }
-    let types: Vec<Value> = types
-        .into_iter()
-        .map(|of| {
-            let versions = if format!("{prefix}{of}") == V1_SERVICES {
-                json!(["2021-04-01", "2021-03-01-preview", "2020-09-01-preview"])
-            } else {
-                json!(["2024-10-01", "2023-09-01", "2023-03-01", "2022-04-01", "2021-04-01"])
-            };
-            json!({"resourceType": of, "locations": [], "apiVersions": versions})
-        })
-        .collect();
-    arm_reply(&json!({"namespace": namespace, "registrationState": "Registered", "resourceTypes": types}))
 }

@@ -6,7 +6,7 @@ use crate::arm_id::ArmId;
 use serde_json::json;
 
 /// The client (application) id that errors name.
-const CLIENT: &str = "00000000-0000-4000-8000-00000000c11e";
+pub(super) const CLIENT: &str = "00000000-0000-4000-8000-00000000c11e";
 /// The caller's object id that errors name.
 const OBJECT: &str = "00000000-0000-4000-8000-0000000000b1";
 
@@ -52,6 +52,27 @@ pub(super) fn authorization_failed(action: &str, scope: &str) -> Reply {
     gateway(403, "AuthorizationFailed", &message)
 }
 
+/// The wording that was recorded for a subscription; the tenant's is modelled on it.
+pub(super) fn requests_throttled(subscription: Option<&str>, actor: &str, seconds: u64) -> Reply {
+    let (code, place) = match subscription {
+        Some(id) => ("SubscriptionRequestsThrottled", format!("subscription '{id}' ")),
+        None => ("TenantRequestsThrottled", "tenant ".to_owned()),
+    };
+    let message = format!(
+        "Number of 'read' requests for {place}actor '{actor}' exceeded. Please try again after '{seconds}' seconds."
+    );
+    gateway(429, code, &message)
+}
+
+/// Resource Graph's throttling.
+pub(super) fn rate_limiting() -> Reply {
+    let message = "Client application has been throttled and should not attempt to repeat the request until \
+                   an amount of time has elapsed. Please see https://aka.ms/resourcegraph-throttling for help.";
+    let details = json!([{"code": "RateLimiting", "message": message}]);
+    let error = json!({"code": "RateLimiting", "message": for_support(), "details": details});
+    Reply::json(429, &json!({ "error": error }))
+}
+
 pub(super) fn subscription_not_found(subscription: &str) -> Reply {
     gateway(404, "SubscriptionNotFound", &format!("The subscription '{subscription}' could not be found."))
 }
@@ -80,6 +101,15 @@ pub(super) fn invalid_resource_type(namespace: &str, api_version: &str) -> Reply
         "The resource type could not be found in the namespace '{namespace}' for api version '{api_version}'."
     );
     gateway(404, "InvalidResourceType", &message)
+}
+
+/// The message of Resource Graph's refusals, whose reason stands in the details.
+pub(super) fn for_support() -> String {
+    let now = super::clock::iso(std::time::SystemTime::now());
+    format!(
+        "Please provide below info when asking for support: timestamp = {now}, correlationId = \
+         00000000-0000-4000-8000-000000000000."
+    )
 }
 
 pub(super) fn missing_api_version() -> Reply {

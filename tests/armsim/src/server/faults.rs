@@ -3,7 +3,6 @@
 use super::errors;
 use super::reply::Reply;
 use super::request::Request;
-use serde_json::json;
 use std::str::FromStr;
 
 /// The next `times` requests whose path or query contains `path` (in any case) answer `status`.
@@ -84,15 +83,9 @@ pub(super) fn recorded(status: u16, wait: Option<u64>, request: &Request<'_>) ->
 }
 
 fn rate_limiting(wait: u64) -> Reply {
-    let message = "Client application has been throttled and should not attempt to repeat the request until \
-                   an amount of time has elapsed.";
-    Reply::json(
-        429,
-        &json!({"error": {"code": "RateLimiting", "message": "Please provide below info when asking for support.",
-            "details": [{"code": "RateLimiting", "message": message}]}}),
-    )
-    .header("x-ms-user-quota-remaining", "0")
-    .header("x-ms-user-quota-resets-after", format!("00:{:02}:{:02}", wait / 60 % 60, wait % 60))
+    errors::rate_limiting()
+        .header("x-ms-user-quota-remaining", "0")
+        .header("x-ms-user-quota-resets-after", format!("00:{:02}:{:02}", wait / 60 % 60, wait % 60))
 }
 
 /// The fault that waits for this request, counted down.

@@ -4,7 +4,9 @@
 //! not read are left out without a sign; `resultTruncated` is a string; paging needs the projected
 //! `id`; answers are capped at 16 MiB; other media types than JSON are a 500.
 
-use super::kql::{self, Direction, Path, Query, Stage};
+mod table;
+
+use super::kql::{self, Query, Stage};
 use super::options::Options;
 use super::paging;
 use super::reply::Reply;
@@ -16,8 +18,9 @@ use crate::kinds;
 use crate::world::{Place, Standing, World};
 use axum::http::Method;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use table::{Row, Table};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +49,12 @@ struct Settings {
     authorization_scope_filter: Option<String>,
 }
 
+/// Up to this version the published examples are answered with tables where no format is asked for, later with objects.
+const LAST_WITH_TABLES: &str = "2019-04-01";
+
+/// The last api-version whose options have no `authorizationScopeFilter`.
+const LAST_WITHOUT_SCOPE_FILTER: &str = "2021-03-01";
+
 /// Rows on a page where the caller asks for no number.
 const DEFAULT_TOP: usize = 100;
 
@@ -54,13 +63,14 @@ pub(super) fn answer(world: &World, request: &Request<'_>, options: &Options) ->
     if *request.method != Method::POST {
         return errors::method_not_allowed(request);
     }
-    if request.parameter("api-version").is_none_or(str::is_empty) {
+    let Some(version) = request.parameter("api-version").filter(|version| !version.is_empty()) else {
         return errors::missing_api_version();
-    }
+    };
+    let version = shape::date(version);
     if !request.has_content_type("application/json") {
         return errors::error(500, "InternalServerError", "The server encountered an internal error.");
     }
-    let body: Body = match serde_json::from_slice(request.body) {
+    let mut body: Body = match serde_json::from_slice(request.body) {
         Ok(body) => body,
         Err(e) => return bad_request(&[("InvalidRequestContent", &e.to_string())]),
     };
@@ -72,34 +82,51 @@ pub(super) fn answer(world: &World, request: &Request<'_>, options: &Options) ->
         }
         top => asked(top.and_then(|top| usize::try_from(top).ok())),
     };
-    if settings
-        .and_then(|s| s.result_format.as_deref())
-        .is_some_and(|f| !f.eq_ignore_ascii_case("objectArray"))
+    let format = match Format::of(settings.and_then(|s| s.result_format.as_deref()), version) {
+        Ok(format) => format,
+        Err(refused) => return refused,
+    };
+    if version <= LAST_WITHOUT_SCOPE_FILTER
+        && let Some(settings) = &mut body.options
     {
-        return bad_request(&[(
-            "UnsupportedResultFormat",
-            "armsim answers with resultFormat objectArray only.",
-        )]);
+        settings.authorization_scope_filter = None;
     }
-    let answered = run(world, &body, top, options);
-    let reply = answered.unwrap_or_else(|refused| refused);
-    reply
-        .header("x-ms-user-quota-remaining", "14")
-        .header("x-ms-user-quota-resets-after", "00:00:05")
-        .header("x-ms-ratelimit-remaining-tenant-resource-requests", "14")
+    run(world, &body, top, format, options).unwrap_or_else(|refused| refused)
 }
 
-fn run(world: &World, body: &Body, top: usize, options: &Options) -> Result<Reply, Reply> {
+/// How the rows of an answer are written.
+#[derive(Clone, Copy)]
+enum Format {
+    ObjectArray,
+    Table,
+}
+
+impl Format {
+    fn of(asked: Option<&str>, version: &str) -> Result<Self, Reply> {
+        match asked.map(str::to_lowercase).as_deref() {
+            Some("objectarray") => Ok(Self::ObjectArray),
+            Some("table") => Ok(Self::Table),
+            Some(other) => {
+                let message =
+                    format!("The value '{other}' of 'resultFormat' is neither table nor objectArray.");
+                Err(bad_request(&[("InvalidRequestContent", &message)]))
+            }
+            None if version <= LAST_WITH_TABLES => Ok(Self::Table),
+            None => Ok(Self::ObjectArray),
+        }
+    }
+}
+
+fn run(world: &World, body: &Body, top: usize, format: Format, options: &Options) -> Result<Reply, Reply> {
     let query = kql::parse(&body.query).map_err(|failure| parser_failure(&failure))?;
     let subscriptions = subscriptions(world, body)?;
     let settings = body.options.as_ref();
     let scope_filter = settings.and_then(|s| s.authorization_scope_filter.as_deref()).unwrap_or_default();
-    let mut table =
-        Table { world, rows: rows(world, &query, &subscriptions, scope_filter)?, columns: None, cut: false };
+    let mut table = Table::new(world, rows(world, &query, &subscriptions, scope_filter)?);
     for stage in &query.stages {
         table.apply(stage)?;
     }
-    page(&table, body, top, options)
+    page(&table, body, top, format, options)
 }
 
 /// The readable subscriptions in scope; the others are dropped silently.
@@ -135,14 +162,15 @@ fn is_guid(text: &str) -> bool {
         })
 }
 
-type Row<'a> = (&'a Value, &'a Place);
-
 fn rows<'a>(
     world: &'a World,
     query: &Query,
     subscriptions: &BTreeSet<String>,
     scope_filter: &str,
 ) -> Result<Vec<Row<'a>>, Reply> {
+    if kinds::OTHER_TABLES.contains(&query.table.as_str()) {
+        return Ok(Vec::new());
+    }
     if !kinds::TABLES.contains(&query.table.as_str()) {
         return Err(invalid_query(&format!("Table '{}' was not found.", query.table)));
     }
@@ -159,6 +187,7 @@ fn rows<'a>(
     Ok(rows
         .filter(|(record, place)| in_scope(world, record, place, subscriptions, scope_filter))
         .filter(|(_, place)| world.rights.may_see(place))
+        .map(|(record, place)| Row::Record(record, place))
         .collect())
 }
 
@@ -189,125 +218,13 @@ fn in_scope(
     }
 }
 
-/// Rows on their way through the stages of a query.
-struct Table<'a> {
-    world: &'a World,
-    rows: Vec<Row<'a>>,
-    /// The columns left by `project`, and where each comes from.
-    columns: Option<Vec<(String, Path)>>,
-    /// Whether `take` cut rows off.
-    cut: bool,
-}
-
-impl Table<'_> {
-    fn apply(&mut self, stage: &Stage) -> Result<(), Reply> {
-        match stage {
-            Stage::Where(condition) => {
-                for path in condition.paths() {
-                    self.resolve(path)?;
-                }
-                let rows = std::mem::take(&mut self.rows);
-                self.rows = rows
-                    .into_iter()
-                    .filter(|row| {
-                        condition.holds(&|path| {
-                            self.resolve(path).map_or_else(|_| String::new(), |p| self.text(row, &p))
-                        })
-                    })
-                    .collect();
-            }
-            Stage::Project(columns) => {
-                let resolved: Result<Vec<_>, Reply> =
-                    columns.iter().map(|(name, path)| Ok((name.clone(), self.resolve(path)?))).collect();
-                self.columns = Some(resolved?);
-            }
-            Stage::OrderBy(orders) => {
-                // Stable sorts, the least significant column first.
-                for (path, direction) in orders.iter().rev() {
-                    let path = self.resolve(path)?;
-                    let mut rows = std::mem::take(&mut self.rows);
-                    rows.sort_by_cached_key(|row| self.text(row, &path));
-                    if *direction == Direction::Descending {
-                        rows.reverse();
-                    }
-                    self.rows = rows;
-                }
-            }
-            Stage::Take(count) => {
-                self.cut |= self.rows.len() > *count;
-                self.rows.truncate(*count);
-            }
-        }
-        Ok(())
-    }
-
-    /// The path in terms of the record's own columns.
-    fn resolve(&self, path: &Path) -> Result<Path, Reply> {
-        let unknown = || {
-            invalid_query(&format!("Failed to resolve column or scalar expression named '{}'", path.column))
-        };
-        match &self.columns {
-            None => {
-                let known = shape::COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(&path.column));
-                let column = (*known.ok_or_else(unknown)?).to_owned();
-                Ok(Path { column, keys: path.keys.clone() })
-            }
-            Some(columns) => {
-                let (_, source) =
-                    columns.iter().find(|(name, _)| *name == path.column).ok_or_else(unknown)?;
-                let mut source = source.clone();
-                source.keys.extend(path.keys.iter().cloned());
-                Ok(source)
-            }
-        }
-    }
-
-    fn value(&self, (record, place): &Row<'_>, path: &Path) -> Value {
-        let tenant = &self.world.estate.header.tenant_id;
-        match shape::column(record, place, tenant, &path.column) {
-            Some(column) if path.keys.is_empty() => column.into_owned(),
-            Some(column) => path.below(&column).clone(),
-            None => Value::Null,
-        }
-    }
-
-    fn text(&self, (record, place): &Row<'_>, path: &Path) -> String {
-        let tenant = &self.world.estate.header.tenant_id;
-        let column = shape::column(record, place, tenant, &path.column);
-        match column.as_deref().map(|column| path.below(column)) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        }
-    }
-
-    fn object(&self, row: &Row<'_>) -> Value {
-        let mut object = Map::new();
-        match &self.columns {
-            Some(columns) => {
-                for (name, path) in columns {
-                    object.insert(name.clone(), self.value(row, path));
-                }
-            }
-            None => {
-                for column in shape::COLUMNS {
-                    let path = Path { column: (*column).to_owned(), keys: Vec::new() };
-                    object.insert((*column).to_owned(), self.value(row, &path));
-                }
-            }
-        }
-        Value::Object(object)
-    }
-
-    /// Whether pages can be told apart: the result has the resource's id.
-    fn has_id(&self) -> bool {
-        self.columns.as_ref().is_none_or(|columns| {
-            columns.iter().any(|(name, path)| name == "id" && path.column == "id" && path.keys.is_empty())
-        })
-    }
-}
-
-fn page(table: &Table<'_>, body: &Body, top: usize, options: &Options) -> Result<Reply, Reply> {
+fn page(
+    table: &Table<'_>,
+    body: &Body,
+    top: usize,
+    format: Format,
+    options: &Options,
+) -> Result<Reply, Reply> {
     let settings = body.options.as_ref();
     let start = match settings.and_then(|s| s.skip_token.as_deref()) {
         Some(token) => paging::decode(token, &body.query)
@@ -316,12 +233,15 @@ fn page(table: &Table<'_>, body: &Body, top: usize, options: &Options) -> Result
     };
     let total = table.rows.len();
     let end = total.min(start.saturating_add(top));
-    let data: Vec<Value> =
-        table.rows.get(start..end).unwrap_or_default().iter().map(|row| table.object(row)).collect();
+    let rows = table.rows.get(start..end).unwrap_or_default();
+    let data = match format {
+        Format::ObjectArray => table.objects(rows),
+        Format::Table => table.table(rows),
+    };
     let more = end < total;
     let pages = table.has_id() && !table.cut;
     let mut answer = json!({
-        "totalRecords": total, "count": data.len(), "data": data, "facets": [],
+        "totalRecords": total, "count": rows.len(), "data": data, "facets": [],
         "resultTruncated": if table.cut || (more && !pages) { "true" } else { "false" },
     });
     if more && pages {
@@ -364,6 +284,6 @@ fn bad_request(details: &[(&str, &str)]) -> Reply {
 }
 
 fn refused(details: &Value) -> Reply {
-    let message = "Please provide below info when asking for support.";
+    let message = errors::for_support();
     Reply::json(400, &json!({"error": {"code": "BadRequest", "message": message, "details": details}}))
 }

@@ -1,7 +1,15 @@
 //! The part of the Kusto query language that Resource Graph clients of this kind use:
-//! `table | where … | project … | order by … | take n`.
+//! `table | where … | extend … | project … | order by … | take n | count | summarize count() by …`.
+//!
+//! What the stages do to rows is left to `graph`.
 
-use serde_json::Value;
+mod predicate;
+mod tokens;
+
+use predicate::LIKES;
+pub(super) use predicate::Predicate;
+use serde_json::{Value, json};
+use tokens::{Token, tokens};
 
 /// A parsed query.
 #[derive(Debug, PartialEq)]
@@ -16,8 +24,14 @@ pub(super) enum Stage {
     Where(Predicate),
     /// (name of the new column, where it comes from)
     Project(Vec<(String, Path)>),
+    /// The same, beside the columns that there are.
+    Extend(Vec<(String, Path)>),
     OrderBy(Vec<(Path, Direction)>),
     Take(usize),
+    /// `count`
+    Count,
+    /// `summarize NAME = count() by …`: the count's name and the columns of a group.
+    Summarize(String, Vec<(String, Path)>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,70 +40,53 @@ pub(super) enum Direction {
     Descending,
 }
 
-/// A column, and the keys below it.
+/// A column, the keys below it, and what is made of the value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Path {
     pub(super) column: String,
     pub(super) keys: Vec<String>,
+    pub(super) function: Option<Function>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Function {
+    ToString,
+    ToLower,
+}
+
+const FUNCTIONS: [(&str, Function); 2] = [("tostring", Function::ToString), ("tolower", Function::ToLower)];
 
 impl Path {
-    /// The value that the keys lead to; keys are case-sensitive, as in Kusto.
-    pub(super) fn below<'a>(&self, column: &'a Value) -> &'a Value {
+    /// A column as it stands.
+    pub(super) fn column(name: &str) -> Self {
+        Self { column: name.to_owned(), keys: Vec::new(), function: None }
+    }
+
+    /// The value that the path makes of its column; keys are case-sensitive, as in Kusto.
+    pub(super) fn of(&self, column: &Value) -> Value {
+        match self.function {
+            None => self.below(column).clone(),
+            Some(_) => json!(self.text_of(column)),
+        }
+    }
+
+    /// [`Self::of`] as text, which null has none of.
+    pub(super) fn text_of(&self, column: &Value) -> String {
+        let text = match self.below(column) {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if self.function == Some(Function::ToLower) { text.to_lowercase() } else { text }
+    }
+
+    fn below<'a>(&self, column: &'a Value) -> &'a Value {
         self.keys.iter().try_fold(column, |value, key| value.get(key)).unwrap_or(&Value::Null)
     }
-}
 
-#[derive(Debug, PartialEq)]
-pub(super) enum Predicate {
-    And(Vec<Predicate>),
-    Or(Vec<Predicate>),
-    Not(Box<Predicate>),
-    IsNotEmpty(Path),
-    /// Equal to one of the values, with or without regard to case.
-    Among {
-        path: Path,
-        values: Vec<String>,
-        folded: bool,
-    },
-}
-
-impl Predicate {
-    /// Whether a row passes; `value` gives the row's value of a path, as text.
-    pub(super) fn holds(&self, value: &impl Fn(&Path) -> String) -> bool {
-        match self {
-            Self::And(all) => all.iter().all(|one| one.holds(value)),
-            Self::Or(any) => any.iter().any(|one| one.holds(value)),
-            Self::Not(one) => !one.holds(value),
-            Self::IsNotEmpty(path) => !value(path).is_empty(),
-            Self::Among { path, values, folded } => {
-                let told = value(path);
-                values.iter().any(|wanted| match folded {
-                    true => wanted.to_lowercase() == told.to_lowercase(),
-                    false => *wanted == told,
-                })
-            }
-        }
-    }
-
-    /// All paths that occur.
-    pub(super) fn paths(&self) -> Vec<&Path> {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::paths).collect(),
-            Self::Not(one) => one.paths(),
-            Self::IsNotEmpty(path) | Self::Among { path, .. } => vec![path],
-        }
-    }
-
-    /// The lower-case types to which the predicate confines its rows, if it does.
-    pub(super) fn types(&self) -> Option<Vec<String>> {
-        match self {
-            Self::Among { path, values, .. } if path.column == "type" && path.keys.is_empty() => {
-                Some(values.iter().map(|value| value.to_lowercase()).collect())
-            }
-            Self::And(parts) => parts.iter().find_map(Self::types),
-            _ => None,
-        }
+    /// The name of the column that a projection without a name makes.
+    fn own_name(&self) -> String {
+        self.keys.iter().fold(self.column.clone(), |name, key| format!("{name}_{key}"))
     }
 }
 
@@ -111,57 +108,6 @@ pub(super) fn parse(text: &str) -> Result<Query, ParserFailure> {
         return Err(parser.failure("|"));
     }
     Ok(query)
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Token {
-    Word(String),
-    Text(String),
-    Number(String),
-    Sign(&'static str),
-}
-
-const SIGNS: &[&str] = &["==", "=~", "!=", "!~", "|", "(", ")", ",", ".", "[", "]", "="];
-
-fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ParserFailure> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&first) = chars.get(at) {
-        let run = |from: usize, of: &dyn Fn(char) -> bool| {
-            from + chars[from..].iter().take_while(|c| of(**c)).count()
-        };
-        if first.is_whitespace() {
-            at += 1;
-        } else if first == '\'' || first == '"' {
-            let end = run(at + 1, &|c| c != first);
-            if end == chars.len() {
-                return Err(ParserFailure { at, token: first.to_string(), expected: "closing quote" });
-            }
-            tokens.push((at, Token::Text(chars[at + 1..end].iter().collect())));
-            at = end + 1;
-        } else if first.is_ascii_digit() {
-            let end = run(at, &|c| c.is_ascii_digit());
-            tokens.push((at, Token::Number(chars[at..end].iter().collect())));
-            at = end;
-        } else if first.is_alphabetic() || first == '_' || first == '$' {
-            let mut end = run(at, &|c| c.is_alphanumeric() || c == '_' || c == '$');
-            let word: String = chars[at..end].iter().collect();
-            // `in~` is one operator.
-            if word == "in" && chars.get(end) == Some(&'~') {
-                end += 1;
-            }
-            tokens.push((at, Token::Word(chars[at..end].iter().collect())));
-            at = end;
-        } else {
-            let rest: String = chars[at..].iter().take(2).collect();
-            let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
-            let sign = sign.ok_or(ParserFailure { at, token: first.to_string(), expected: "operator" })?;
-            tokens.push((at, Token::Sign(sign)));
-            at += sign.len();
-        }
-    }
-    Ok(tokens)
 }
 
 struct Parser<'a> {
@@ -210,8 +156,16 @@ impl Parser<'_> {
     }
 
     fn query(&mut self) -> Parsed<Query> {
-        let table = self.word("table name")?.to_lowercase();
+        // "The resources table is the default if no table is specified."
+        let bare = ["where", "project", "extend", "order", "sort", "summarize", "take", "limit"];
+        let stage = |word: &String| bare.iter().any(|bare| word.eq_ignore_ascii_case(bare));
         let mut stages = Vec::new();
+        let table = if matches!(self.peek(), Some(Token::Word(word)) if stage(word)) {
+            stages.push(self.stage()?);
+            "resources".to_owned()
+        } else {
+            self.word("table name")?.to_lowercase()
+        };
         while self.sign("|") {
             stages.push(self.stage()?);
         }
@@ -223,6 +177,12 @@ impl Parser<'_> {
             Ok(Stage::Where(self.any()?))
         } else if self.word_is("project") {
             Ok(Stage::Project(self.listed(Self::projection)?))
+        } else if self.word_is("extend") {
+            Ok(Stage::Extend(self.listed(Self::projection)?))
+        } else if self.word_is("count") {
+            Ok(Stage::Count)
+        } else if self.word_is("summarize") {
+            self.summarize()
         } else if self.word_is("order") || self.word_is("sort") {
             if !self.word_is("by") {
                 return Err(self.failure("by"));
@@ -238,7 +198,7 @@ impl Parser<'_> {
                 _ => Err(self.failure("number")),
             }
         } else {
-            Err(self.failure("where, project, order by, take"))
+            Err(self.failure("where, extend, project, order by, take, count, summarize"))
         }
     }
 
@@ -250,13 +210,31 @@ impl Parser<'_> {
         Ok(all)
     }
 
+    /// `count()` is the one aggregate that is served.
+    fn summarize(&mut self) -> Parsed<Stage> {
+        let mut name = "count_".to_owned();
+        if matches!(self.tokens.get(self.at + 1), Some((_, Token::Sign("=")))) {
+            name = self.word("column name")?;
+            self.at += 1;
+        }
+        if !self.word_is("count") {
+            return Err(self.failure("count"));
+        }
+        for sign in ["(", ")"] {
+            if !self.sign(sign) {
+                return Err(self.failure(sign));
+            }
+        }
+        let by = if self.word_is("by") { self.listed(Self::projection)? } else { Vec::new() };
+        Ok(Stage::Summarize(name, by))
+    }
+
     fn projection(&mut self) -> Parsed<(String, Path)> {
         let path = self.path()?;
-        if path.keys.is_empty() && self.sign("=") {
+        if path.keys.is_empty() && path.function.is_none() && self.sign("=") {
             return Ok((path.column, self.path()?));
         }
-        let name = path.keys.iter().fold(path.column.clone(), |name, key| format!("{name}_{key}"));
-        Ok((name, path))
+        Ok((path.own_name(), path))
     }
 
     fn ordering(&mut self) -> Parsed<(Path, Direction)> {
@@ -271,6 +249,10 @@ impl Parser<'_> {
 
     fn path(&mut self) -> Parsed<Path> {
         let column = self.word("column name")?;
+        let function = FUNCTIONS.iter().find(|(name, _)| column.eq_ignore_ascii_case(name));
+        if let (Some((_, function)), Some(Token::Sign("("))) = (function, self.peek()) {
+            return Ok(Path { function: Some(*function), ..self.argument()? });
+        }
         let mut keys = Vec::new();
         loop {
             if self.sign(".") {
@@ -285,7 +267,7 @@ impl Parser<'_> {
                     return Err(self.failure("]"));
                 }
             } else {
-                return Ok(Path { column, keys });
+                return Ok(Path { column, keys, function: None });
             }
         }
     }
@@ -342,9 +324,14 @@ impl Parser<'_> {
             [("==", false, false), ("=~", true, false), ("!=", false, true), ("!~", true, true)]
         {
             if self.sign(operator) {
-                let equal = Predicate::Among { path, values: vec![self.literal()?], folded };
-                return Ok(if negated { Predicate::Not(Box::new(equal)) } else { equal });
+                let values = vec![self.literal()?];
+                return Ok(Predicate::Among { path, values, folded }.negated(negated));
             }
+        }
+        let negated = self.sign("!");
+        if let Some((_, place)) = LIKES.iter().find(|(name, _)| self.word_is(name)) {
+            let text = self.literal()?;
+            return Ok(Predicate::Like { path, place: *place, text }.negated(negated));
         }
         let folded = self.word_is("in~");
         if folded || self.word_is("in") {
@@ -353,12 +340,12 @@ impl Parser<'_> {
             }
             let values = self.listed(Self::literal)?;
             return if self.sign(")") {
-                Ok(Predicate::Among { path, values, folded })
+                Ok(Predicate::Among { path, values, folded }.negated(negated))
             } else {
                 Err(self.failure(")"))
             };
         }
-        Err(self.failure("==, =~, !=, !~, in, in~"))
+        Err(self.failure("==, =~, !=, !~, in, in~, contains, startswith, endswith"))
     }
 
     fn literal(&mut self) -> Parsed<String> {
@@ -386,15 +373,14 @@ mod tests {
         assert_eq!(query.table, "resources");
         let Stage::Where(condition) = &query.stages[0] else { panic!("the first stage is where") };
         assert_eq!(condition.types(), Some(vec!["a/b".to_owned(), "c/d".to_owned()]));
-        let id = Path { column: "id".to_owned(), keys: Vec::new() };
-        assert_eq!(query.stages[2], Stage::OrderBy(vec![(id, Direction::Ascending)]));
+        assert_eq!(query.stages[2], Stage::OrderBy(vec![(Path::column("id"), Direction::Ascending)]));
     }
 
     #[test]
     fn what_is_not_understood_is_refused_with_its_place() {
         for (text, at) in [
             ("resources | where type =~", 25),
-            ("resources | summarize count()", 12),
+            ("resources | summarize max(x)", 22),
             ("resources | where type =~ 'open", 26),
             ("resources | where type =~ 'a' 'b'", 30),
             ("", 0),

@@ -1,5 +1,6 @@
 //! What can be switched on when a server starts.
 
+use super::quota::READ_BURST;
 use super::{Fault, Scenario};
 use std::time::Duration;
 
@@ -33,14 +34,19 @@ pub struct Options {
     pub graph_page_size: usize,
     /// Bytes of a Resource Graph answer at most; Azure's own bound is 16 MiB.
     pub graph_response_cap: usize,
+    /// Whether callers are throttled as Azure throttles them.
+    pub rate_limits: bool,
+    /// Reads that a principal can save up in a subscription; Azure's own is 250, refilled with 25 a second.
+    pub read_burst: u32,
+    /// Azure seconds per real second: allowances come back, and the slowness of a scenario passes, that much faster.
+    /// Waits are told in whichever seconds are more.
+    pub time_scale: f64,
     /// A wait before every answer.
     pub latency: Duration,
     /// Faults that wait for their request.
     pub fail_next: Vec<Fault>,
     /// What goes wrong, again and again.
     pub scenario: Scenario,
-    /// Seconds of Azure in a real one: latencies and slow bodies of a scenario are that much faster.
-    pub time_scale: f64,
 }
 
 impl Default for Options {
@@ -57,10 +63,12 @@ impl Default for Options {
             page_size: 50,
             graph_page_size: 1000,
             graph_response_cap: 16 * 1024 * 1024,
+            rate_limits: true,
+            read_burst: READ_BURST,
+            time_scale: 1.0,
             latency: Duration::ZERO,
             fail_next: Vec::new(),
             scenario: Scenario::default(),
-            time_scale: 1.0,
         }
     }
 }

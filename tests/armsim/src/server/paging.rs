@@ -6,12 +6,11 @@ use super::request::Request;
 use serde_json::{Value, json};
 
 /// How lists are cut.
-pub(super) struct Pages<'a> {
-    pub(super) base_url: &'a str,
+pub(super) struct Pages {
     pub(super) size: usize,
 }
 
-impl Pages<'_> {
+impl Pages {
     /// The page that the request asks for. `key` names the array: `value`, for most lists.
     pub(super) fn page<T>(
         &self,
@@ -28,12 +27,13 @@ impl Pages<'_> {
                 return errors::error(400, "InvalidSkipToken", "The skip token is malformed.");
             }
         };
-        let end = items.len().min(start.saturating_add(self.size));
+        let top = request.parameter("$top").and_then(|top| top.parse().ok()).filter(|top| *top > 0);
+        let end = items.len().min(start.saturating_add(self.size.min(top.unwrap_or(usize::MAX))));
         body[key] = items.get(start..end).unwrap_or_default().iter().map(shape).collect();
         if end < items.len() {
             body["nextLink"] = json!(self.link(request, end));
         }
-        arm_reply(&body)
+        Reply::json(200, &body)
     }
 
     fn link(&self, request: &Request<'_>, offset: usize) -> String {
@@ -45,7 +45,7 @@ impl Pages<'_> {
         }
         query.append_pair("$skipToken", &encode(offset, &list_of(request)));
         let escaped = percent_encoding::utf8_percent_encode(&request.path, PATH);
-        format!("{}{escaped}?{}", self.base_url, query.finish())
+        format!("{}{escaped}?{}", request.base_url, query.finish())
     }
 }
 
@@ -54,13 +54,6 @@ const PATH: &percent_encoding::AsciiSet =
 
 fn list_of(request: &Request<'_>) -> String {
     request.lower_segments().join("/")
-}
-
-/// A 200 of ARM, with the header that tells what is left of the caller's reads.
-pub(super) fn arm_reply(body: &Value) -> Reply {
-    Reply::json(200, body)
-        .header("x-ms-ratelimit-remaining-subscription-reads", "249")
-        .header("x-ms-ratelimit-remaining-subscription-global-reads", "3749")
 }
 
 /// A token that tells a position in one particular list, and looks like nothing.

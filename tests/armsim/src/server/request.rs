@@ -12,6 +12,8 @@ pub(super) struct Request<'a> {
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
+    /// Scheme and host as the client sees them, without a slash at the end: links lead there again.
+    pub(super) base_url: String,
     lower: String,
 }
 
@@ -19,7 +21,8 @@ impl<'a> Request<'a> {
     pub(super) fn new(method: &'a Method, uri: &Uri, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
         let path = percent_decode_str(uri.path()).decode_utf8_lossy().into_owned();
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { method, lower: path.to_lowercase(), path, query, headers, body }
+        let base_url = base_url(uri, headers);
+        Self { method, lower: path.to_lowercase(), path, query, headers, body, base_url }
     }
 
     /// The path's segments in lower case.
@@ -30,6 +33,14 @@ impl<'a> Request<'a> {
     /// The path's segments in the caller's case.
     pub(super) fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|s| !s.is_empty()).collect()
+    }
+
+    /// The subscription that the path is in.
+    pub(super) fn subscription(&self) -> Option<&str> {
+        match self.segments().as_slice() {
+            [first, id, ..] if first.eq_ignore_ascii_case("subscriptions") => Some(id),
+            _ => None,
+        }
     }
 
     /// A query parameter; its name in any case.
@@ -56,6 +67,17 @@ impl<'a> Request<'a> {
     }
 }
 
+/// A proxied request names scheme and host in its URI; one to our own address in its `Host` only.
+fn base_url(uri: &Uri, headers: &HeaderMap) -> String {
+    match (uri.scheme(), uri.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => {
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            format!("http://{host}")
+        }
+    }
+}
+
 /// Whether groups are to be resolved for one principal.
 fn asks_whom_it_reaches(request: &Request<'_>) -> bool {
     request.parameter("$filter").is_some_and(|filter| filter.to_lowercase().contains("assignedto("))
@@ -70,7 +92,15 @@ pub(super) fn kind_of(request: &Request<'_>) -> &'static str {
             return "resource_groups";
         }
         ["subscriptions", _, "locations"] => return "locations",
-        ["msi", "token"] | [_, "oauth2", "v2.0", "token"] => return "token",
+        ["tenants"] => return "tenants",
+        ["providers"] | ["subscriptions", _, "providers"] => return "providers",
+        ["subscriptions", _, "resources"] | ["subscriptions", _, "resourcegroups", _, "resources"] => {
+            return "resources";
+        }
+        ["msi", "token"] | [_, "oauth2", "v2.0", "token"] | [_, "oauth2", "token"] => return "token",
+        [_, "discovery", "instance"]
+        | [.., ".well-known", "openid-configuration"]
+        | ["metadata", "endpoints"] => return "discovery",
         ["providers", "microsoft.resourcegraph", "resources"] => return "resource_graph",
         _ => {}
     }

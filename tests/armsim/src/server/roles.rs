@@ -1,7 +1,7 @@
 //! Lists of role assignments, role definitions and deny assignments at a scope.
 //!
 //! "Role Assignments - List For Scope" returns what is at, above and below the scope unless a
-//! `$filter` narrows it: `atScope()`, `atScopeAndBelow()`, `principalId eq '…'`, `assignedTo('…')`.
+//! `$filter` narrows it: `atScope()`, `atScopeAndBelow()`, `principalId eq '…'`, `assignedTo('…')`, or a name.
 
 use super::errors;
 use super::reply::Reply;
@@ -24,7 +24,7 @@ pub(super) fn list<'a>(
 ) -> Result<Vec<Cow<'a, Value>>, Reply> {
     let filter = Filter::parse(filter.unwrap_or_default())?;
     if of == DEFINITIONS {
-        return Ok(definitions(world, scope).into_iter().map(Cow::Borrowed).collect());
+        return Ok(definitions(world, scope, &filter).into_iter().map(Cow::Borrowed).collect());
     }
     if let (Some(principal), ASSIGNMENTS) = (&filter.assigned_to, of) {
         return assigned_to(world, scope, principal, &filter);
@@ -33,7 +33,7 @@ pub(super) fn list<'a>(
     let found = listed.filter(|(record, place)| {
         let relation = relation(world, scope, &scope_of(record, &place.id));
         let by_principal = filter.principal().is_none_or(|principal| names(record, principal));
-        relation.is_some_and(|relation| filter.takes(relation)) && by_principal
+        relation.is_some_and(|relation| filter.takes(relation)) && by_principal && filter.names(record)
     });
     Ok(found.map(|(record, _)| Cow::Borrowed(record)).collect())
 }
@@ -144,12 +144,17 @@ fn under_group(world: &World, scope: &ArmId, group: &ArmId) -> bool {
     subscription.is_some_and(|subscription| subscription.ancestors.iter().any(|above| above == name))
 }
 
-fn definitions<'a>(world: &'a World, scope: &ArmId) -> Vec<&'a Value> {
+/// Built-in ones and those that can be assigned at the scope; below it only where `atScopeAndBelow()` asks.
+fn definitions<'a>(world: &'a World, scope: &ArmId, filter: &Filter) -> Vec<&'a Value> {
     let mut seen = HashSet::new();
     let assignable = |record: &Value| {
         let scopes = record.pointer("/properties/assignableScopes").and_then(Value::as_array);
         scopes.into_iter().flatten().filter_map(Value::as_str).any(|told| {
-            matches!(relation(world, scope, &ArmId::new(told)), Some(Relation::At | Relation::Above))
+            match relation(world, scope, &ArmId::new(told)) {
+                Some(Relation::At | Relation::Above) => true,
+                Some(Relation::Below) => filter.below_only,
+                None => false,
+            }
         })
     };
     world
@@ -158,7 +163,7 @@ fn definitions<'a>(world: &'a World, scope: &ArmId) -> Vec<&'a Value> {
             let here = place.id.scope();
             here.as_str() == "/" || here == *scope || assignable(record)
         })
-        .filter(|(_, place)| world.rights.may_see(place))
+        .filter(|(record, place)| world.rights.may_see(place) && filter.names(record))
         .filter(|(_, place)| seen.insert(name_of(&place.id).to_owned()))
         .map(|(record, _)| record)
         .collect()
@@ -183,7 +188,13 @@ struct Filter {
     below_only: bool,
     principal: Option<String>,
     assigned_to: Option<String>,
+    /// (property, value) that must agree: a role's name or type, a deny assignment's name.
+    named: Vec<(&'static str, String)>,
 }
+
+/// The properties that a filter may compare, as the documentation of the three lists names them.
+const NAMED: [(&str, &str); 3] =
+    [("rolename eq ", "roleName"), ("type eq ", "type"), ("denyassignmentname eq ", "denyAssignmentName")];
 
 impl Filter {
     fn parse(text: &str) -> Result<Self, Reply> {
@@ -198,6 +209,8 @@ impl Filter {
                 filter.principal = Some(principal.trim_matches('\'').to_owned());
             } else if let Some(rest) = lower.strip_prefix("assignedto(") {
                 filter.assigned_to = Some(rest.trim_end_matches(')').trim_matches('\'').to_owned());
+            } else if let Some((start, property)) = NAMED.iter().find(|(start, _)| lower.starts_with(start)) {
+                filter.named.push((property, lower[start.len()..].trim_matches('\'').to_owned()));
             } else {
                 return Err(errors::error(
                     400,
@@ -211,6 +224,14 @@ impl Filter {
 
     fn principal(&self) -> Option<&str> {
         self.principal.as_deref().or(self.assigned_to.as_deref())
+    }
+
+    fn names(&self, record: &Value) -> bool {
+        self.named.iter().all(|(property, value)| {
+            let told =
+                record.pointer("/properties").and_then(|all| all.get(property)).and_then(Value::as_str);
+            told.is_some_and(|told| told.to_lowercase() == *value)
+        })
     }
 
     fn takes(&self, relation: Relation) -> bool {

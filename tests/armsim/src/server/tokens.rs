@@ -3,6 +3,7 @@
 //! App Service's managed identity endpoint (`IDENTITY_ENDPOINT`, secret in `X-IDENTITY-HEADER`,
 //! `expires_on` a string of Unix seconds) and Entra's client credentials grant. Tokens are opaque.
 
+use super::clock::{american, seconds};
 use super::errors;
 use super::options::SECRET;
 use super::reply::Reply;
@@ -18,7 +19,13 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// All tokens handed out, and when ARM stops taking them.
 pub(super) struct Tokens {
     valid_for: Duration,
-    issued: HashMap<String, SystemTime>,
+    issued: HashMap<String, Issued>,
+}
+
+struct Issued {
+    end: SystemTime,
+    /// The client id of whom it was handed to.
+    principal: String,
 }
 
 impl Tokens {
@@ -32,21 +39,22 @@ impl Tokens {
     }
 
     pub(super) fn expire_all(&mut self) {
-        self.issued.values_mut().for_each(|end| *end = UNIX_EPOCH);
+        self.issued.values_mut().for_each(|token| token.end = UNIX_EPOCH);
     }
 
     /// Refuses the token in this answer as expired.
     pub(super) fn expire(&mut self, answer: &Value) {
         let token = answer.get("access_token").and_then(Value::as_str);
-        if let Some(end) = token.and_then(|token| self.issued.get_mut(token)) {
-            *end = UNIX_EPOCH;
+        if let Some(issued) = token.and_then(|token| self.issued.get_mut(token)) {
+            issued.end = UNIX_EPOCH;
         }
     }
 
-    fn issue(&mut self) -> (String, SystemTime) {
+    fn issue(&mut self, principal: &str) -> (String, SystemTime) {
         let now = SystemTime::now();
         let token = format!("armsim-token-{}", self.issued.len() + 1);
-        self.issued.insert(token.clone(), now + self.valid_for);
+        let issued = Issued { end: now + self.valid_for, principal: principal.to_owned() };
+        self.issued.insert(token.clone(), issued);
         (token, now + LIFETIME)
     }
 
@@ -67,7 +75,7 @@ impl Tokens {
         let Some(resource) = request.parameter("resource") else {
             return refuse(400, "the resource parameter is missing");
         };
-        let (token, end) = self.issue();
+        let (token, end) = self.issue(request.parameter("client_id").unwrap_or(errors::CLIENT));
         let mut body = json!({
             "access_token": token, "token_type": "Bearer", "resource": resource,
             "expires_on": seconds(end).to_string(),
@@ -78,7 +86,8 @@ impl Tokens {
         Reply::json(200, &body)
     }
 
-    /// `POST /{tenant}/oauth2/v2.0/token`
+    /// `POST /{tenant}/oauth2/v2.0/token`, and the older `/{tenant}/oauth2/token`, which names a resource and tells numbers
+    /// as strings.
     pub(super) fn entra(&mut self, request: &Request<'_>) -> Reply {
         if *request.method != Method::POST {
             return errors::method_not_allowed(request);
@@ -88,7 +97,8 @@ impl Tokens {
         if field("grant_type") != Some("client_credentials") {
             return entra_error(400, "unsupported_grant_type", 70003, "The grant type is not supported.");
         }
-        if field("client_id").is_none() || field("scope").is_none() {
+        let resource = field("resource").filter(|_| !request.lower_segments().contains(&"v2.0"));
+        if field("client_id").is_none() || field("scope").or(resource).is_none() {
             return entra_error(
                 400,
                 "invalid_request",
@@ -107,27 +117,34 @@ impl Tokens {
                 return entra_error(401, "invalid_client", 7_000_215, "Invalid client secret provided.");
             }
         }
-        let (token, _) = self.issue();
+        let (token, end) = self.issue(field("client_id").unwrap_or(errors::CLIENT));
         let lifetime = LIFETIME.as_secs();
+        if let Some(resource) = resource {
+            return Reply::json(
+                200,
+                &json!({"token_type": "Bearer", "expires_in": lifetime.to_string(), "resource": resource,
+                    "expires_on": seconds(end).to_string(), "access_token": token}),
+            );
+        }
         Reply::json(
             200,
             &json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}),
         )
     }
 
-    /// Whether ARM lets the request in.
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Reply> {
+    /// The principal whose request ARM lets in.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<String, Reply> {
         let header = request.header("authorization").ok_or_else(errors::authentication_failed)?;
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(errors::authentication_failed()),
         };
-        let end = *self.issued.get(token).ok_or_else(errors::invalid_token)?;
+        let Issued { end, principal } = self.issued.get(token).ok_or_else(errors::invalid_token)?;
         let now = SystemTime::now();
-        if end <= now {
-            return Err(errors::expired_token(&american(end), &american(now)));
+        if *end <= now {
+            return Err(errors::expired_token(&american(*end), &american(now)));
         }
-        Ok(())
+        Ok(principal.clone())
     }
 }
 
@@ -138,43 +155,4 @@ fn entra_error(status: u16, error: &str, code: u64, message: &str) -> Reply {
         &json!({"error": error, "error_description": format!("AADSTS{code}: {message} Trace ID: {trace}"),
             "error_codes": [code], "trace_id": trace, "correlation_id": trace}),
     )
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// `11/24/2025 11:31:00 PM`, the form of the message of ExpiredAuthenticationToken.
-fn american(time: SystemTime) -> String {
-    let total = seconds(time);
-    let (days, of_day) = (total / 86_400, total % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    let half = if hour < 12 { "AM" } else { "PM" };
-    let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
-    format!("{month}/{day}/{year} {hour}:{minute:02}:{second:02} {half}")
-}
-
-/// Days since 1970 as year, month and day (Howard Hinnant's `civil_from_days`, for days not before 1970).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_azure_writes_them() {
-        assert_eq!(american(UNIX_EPOCH + Duration::from_secs(1_764_027_060)), "11/24/2025 11:31:00 PM");
-        assert_eq!(american(UNIX_EPOCH), "1/1/1970 12:00:00 AM");
-    }
 }

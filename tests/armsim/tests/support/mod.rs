@@ -116,7 +116,8 @@ impl Azure {
     }
 }
 
-fn parse(response: &str) -> Answer {
+/// An answer from its text.
+pub fn parse(response: &str) -> Answer {
     let (head, body) = response.split_once("\r\n\r\n").expect("there is a head and a body");
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
