@@ -261,6 +261,9 @@ impl Shared {
             Ok(caller) => caller,
             Err(refused) => return refused,
         };
+        if request.is_of_directory() {
+            return errors::directory_denied();
+        }
         let world = self.world();
         let page = paging::Pages { size: options.page_size.max(1) };
         if request.lower_segments() == ["providers", "microsoft.resourcegraph", "resources"] {

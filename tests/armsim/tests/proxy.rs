@@ -95,3 +95,10 @@ async fn a_tunnel_that_is_not_spoken_in_does_not_hold_up_the_end() {
     azure.server.shutdown().await.expect("the server ends");
     drop(open);
 }
+
+#[tokio::test]
+async fn the_directory_s_graph_is_there_but_tells_nothing() {
+    let azure = serve(company::healthy(), Options::default()).await;
+    let answer = azure.get("http://graph.microsoft.com/v1.0/servicePrincipals").await;
+    assert_eq!((answer.status, answer.code()), (403, "Authorization_RequestDenied"));
+}

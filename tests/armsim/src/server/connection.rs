@@ -136,7 +136,9 @@ impl Front {
     }
 
     fn answers_for(&self, named: &uri::Authority) -> bool {
-        azure_host(named).is_some() || named.as_str() == self.own.to_string()
+        let local =
+            matches!(named.host(), "127.0.0.1" | "localhost") && named.port_u16() == Some(self.own.port());
+        azure_host(named).is_some() || local
     }
 }
 

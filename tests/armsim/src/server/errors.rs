@@ -52,6 +52,11 @@ pub(super) fn authorization_failed(action: &str, scope: &str) -> Reply {
     gateway(403, "AuthorizationFailed", &message)
 }
 
+/// The directory's graph, of which the client may read nothing; management tools go on without names.
+pub(super) fn directory_denied() -> Reply {
+    error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+}
+
 /// The wording that was recorded for a subscription; the tenant's is modelled on it.
 pub(super) fn requests_throttled(subscription: Option<&str>, actor: &str, seconds: u64) -> Reply {
     let (code, place) = match subscription {

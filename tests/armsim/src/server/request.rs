@@ -43,6 +43,12 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Whether the directory's graph is asked, not Resource Manager.
+    pub(super) fn is_of_directory(&self) -> bool {
+        let host = self.base_url.split_once("://").map_or("", |(_, host)| host);
+        host.starts_with("graph.") || host.starts_with("microsoftgraph.")
+    }
+
     /// A query parameter; its name in any case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
