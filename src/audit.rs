@@ -1,6 +1,6 @@
 //! One sweep, end to end: a snapshot in, a report out. What the `audit` command and the daemon share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -194,7 +194,23 @@ pub fn facts_of(setup: &Setup, judged: &Judged, subject: &Subject) -> Option<ser
 /// Judges a snapshot: builds the graph, derives the facts, asks every policy that is switched on. With `only`,
 /// no other policy is asked.
 pub fn judge_snapshot(setup: &Setup, snapshot: &Snapshot, only: &BTreeSet<String>) -> Judged {
+    judge_inventory(setup, snapshot, Inventory::build(snapshot), only)
+}
+
+/// The same, and lets go of the records once the graph is built: nothing after it reads them, and the facts need room
+/// too.
+pub fn judge_and_release(setup: &Setup, snapshot: &mut Snapshot, only: &BTreeSet<String>) -> Judged {
     let inventory = Inventory::build(snapshot);
+    snapshot.records = BTreeMap::new();
+    judge_inventory(setup, snapshot, inventory, only)
+}
+
+fn judge_inventory(
+    setup: &Setup,
+    snapshot: &Snapshot,
+    inventory: Inventory,
+    only: &BTreeSet<String>,
+) -> Judged {
     let subjects = facts::derive(&inventory, &setup.config.expectations);
     let switches = &setup.config.policies;
     let policies: Vec<(&Policy, Severity)> = setup

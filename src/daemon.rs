@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_snapshot};
+use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_and_release};
 use crate::azure::{self, CollectError};
 use crate::findings::ledger::Sweep;
 use crate::findings::{Ledger, Status};
@@ -207,10 +207,10 @@ impl Daemon {
         Ok(Published { metrics: self.render()?, ready: true, detail })
     }
 
-    async fn judge(&self, snapshot: Snapshot) -> Judged {
+    async fn judge(&self, mut snapshot: Snapshot) -> Judged {
         let setup = Arc::clone(&self.setup);
         let judging =
-            tokio::task::spawn_blocking(move || judge_snapshot(&setup, &snapshot, &BTreeSet::new()));
+            tokio::task::spawn_blocking(move || judge_and_release(&setup, &mut snapshot, &BTreeSet::new()));
         match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use armsim::{Estate, company};
+use armsim::{Estate, Options, Server, company};
 use mlfence::audit::{Setup, judge_snapshot};
 use mlfence::inventory::projection::{self, Depth, PROJECTION};
 use mlfence::inventory::{Inventory, Kind, Record, Snapshot};
@@ -368,4 +368,46 @@ fn what_is_kept_is_much_less() {
             bytes(&whole)
         );
     }
+}
+
+/// The command takes what rules read; with --full every field, and the kinds that no rule reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snapshot_command_keeps_everything_with_full() {
+    let server = Server::start(company::healthy(), Options::default()).await.expect("armsim starts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, output) = (folder.path().join("mlfence.yaml"), folder.path().join("capture.jsonl"));
+    let url = server.base_url();
+    let text = format!(
+        "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\ncredential: {{ type: managed_identity }}\n"
+    );
+    fs::write(&config, text).expect("written");
+    let take = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mlfence"));
+        command.arg("snapshot").arg("-o").arg(&output).arg("--config").arg(&config).args(more);
+        command.env("IDENTITY_ENDPOINT", server.identity_endpoint());
+        command.env("IDENTITY_HEADER", armsim::server::SECRET).env_remove("MLFENCE_LOG");
+        let told = command.output().expect("mlfence runs");
+        assert_eq!(told.status.code(), Some(0), "{told:?}");
+        Snapshot::read(fs::read(&output).expect("the file").as_slice()).expect("a snapshot")
+    };
+    let of_rules = take(&[]);
+    assert_eq!(of_rules.header.projection.as_deref(), Some("rules/1"));
+    assert_eq!(of_rules, kept(&of_rules));
+    assert_eq!(server.stats().of("outbound_rules"), 0);
+    assert!(!of_rules.header.kinds.contains_key(&Kind::PrivateDnsZones));
+
+    let full = take(&["--full"]);
+    assert_eq!(full.header.projection, None);
+    assert_eq!(
+        full.header.kinds.keys().copied().collect::<BTreeSet<_>>(),
+        Kind::ALL.iter().copied().collect()
+    );
+    assert!(server.stats().of("outbound_rules") > 0);
+    assert!(full.records.values().any(|record| record.kind() == Some(Kind::PrivateDnsZones)));
+    let vnets = |snapshot: &Snapshot| -> Vec<Value> {
+        let vnets = snapshot.records.values().filter(|record| record.kind() == Some(Kind::VirtualNetworks));
+        vnets.map(|record| record.body()["properties"]["enableDdosProtection"].clone()).collect()
+    };
+    assert!(vnets(&full).iter().all(Value::is_boolean), "a field that no rule reads: {:?}", vnets(&full));
+    assert!(of_rules.records.len() < full.records.len());
 }

@@ -9,7 +9,7 @@ use std::{env, fs};
 use mlfence::expectations::Declarations;
 use mlfence::facts;
 use mlfence::inventory::snapshot::{FORMAT, Header, Source, Subscription, Via};
-use mlfence::inventory::{Code, Inventory, Kind, Record, Snapshot};
+use mlfence::inventory::{Code, Depth, Inventory, Kind, Record, Snapshot};
 use serde_json::Value;
 
 fn folder() -> Option<PathBuf> {
@@ -87,6 +87,10 @@ fn every_recorded_resource_loads_and_is_judged_without_complaint_about_its_form(
             snapshot.add(record);
         }
         let inventory = Inventory::build(&snapshot);
+        let mut kept = Snapshot { records: BTreeMap::new(), ..snapshot.clone() };
+        snapshot.records.into_values().for_each(|record| kept.add(Depth::Rules.keep(record)));
+        let cut = Inventory::build(&kept);
+        assert_eq!(format!("{cut:?}"), format!("{inventory:?}"), "{name}: read from what is kept");
         let subjects = facts::derive(&inventory, &Declarations::default());
         let text = serde_json::to_string(&subjects.documents).expect("documents are JSON");
         assert!(!text.contains(&format!("\"code\":\"{}\"", Code::Malformed.name())), "{name}: {text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
-use crate::audit::{Setup, judge_snapshot};
+use crate::audit::{Setup, judge_and_release};
 use crate::cli::{AuditArguments, CLEAN, FINDINGS, Format, INCOMPLETE, StatusArgument, UNKNOWN};
 use crate::findings::{Report, Status};
 use crate::inventory::{Coverage, Kind, ResourceId, Snapshot};
@@ -17,14 +17,14 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     telemetry::start("warn", false);
     let mut setup = Setup::load(arguments.setup.config.as_deref(), &arguments.setup.policy_arguments())?;
     let only = chosen(&setup, &arguments.policy)?;
-    let snapshot = match &arguments.snapshot {
+    let mut snapshot = match &arguments.snapshot {
         Some(path) => snapshot_file::read(path)?,
         None => {
             narrow(&mut setup.config, &arguments.scope)?;
             collect(&setup.config)?.snapshot
         }
     };
-    let judged = judge_snapshot(&setup, &snapshot, &only);
+    let judged = judge_and_release(&setup, &mut snapshot, &only);
     let code = exit_code(&judged.report, &snapshot, arguments);
     print(&shown(judged.report, arguments)?)?;
     if code == INCOMPLETE {

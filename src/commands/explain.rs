@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::audit::{Setup, facts_of, judge_snapshot};
+use crate::audit::{Setup, facts_of, judge_and_release};
 use crate::cli::{CLEAN, ExplainArguments};
 use crate::facts::{Touched, touched};
 use crate::findings::judge::{Subject, Violation};
@@ -50,11 +50,11 @@ pub fn run(arguments: &ExplainArguments) -> Result<u8, Failure> {
         print(&page.text)?;
         return Ok(CLEAN);
     };
-    let snapshot = match &arguments.snapshot {
+    let mut snapshot = match &arguments.snapshot {
         Some(path) => snapshot_file::read(path)?,
         None => collect(&setup.config)?.snapshot,
     };
-    let judged = judge_snapshot(&setup, &snapshot, &BTreeSet::from([policy.metadata.id.clone()]));
+    let judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::from([policy.metadata.id.clone()]));
     let results: Vec<&PolicyResult> =
         judged.report.results.iter().filter(|result| concerns(result, resource)).collect();
     if results.is_empty() {

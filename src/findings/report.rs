@@ -55,7 +55,7 @@ pub struct Summary {
 }
 
 impl Report {
-    /// Puts a report together.
+    /// Puts a report together. The snapshot's records may be gone by then.
     pub fn new(snapshot: &Snapshot, inventory: &Inventory, mut results: Vec<PolicyResult>) -> Self {
         results.sort_by(|a, b| (&a.policy, &a.subject).cmp(&(&b.policy, &b.subject)));
         let settlement = settle(&results);
@@ -76,7 +76,7 @@ impl Report {
                 violations: Severity::WORST_FIRST.iter().map(|s| (s.name(), violations(*s))).collect(),
                 workspaces: inventory.workspaces.len(),
                 subscriptions: snapshot.header.subscriptions.len(),
-                records: snapshot.records.len(),
+                records: inventory.records,
                 settled: settlement.settled,
             },
             gaps,

@@ -67,7 +67,9 @@ pub struct Inventory {
     pub extensions: BTreeMap<ResourceId, Extension>,
     /// When the snapshot was taken; none where its header tells no time.
     pub taken_at: Option<OffsetDateTime>,
-    /// How many records there are, by subscription and kind. Records above subscriptions count under "".
+    /// How many records there are.
+    pub records: usize,
+    /// How many records of known kinds there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
 
@@ -77,6 +79,7 @@ impl Inventory {
         let mut inventory = Self { coverage: Coverage::of(snapshot), ..Self::default() };
         inventory.authorization = Authorization::of(snapshot);
         inventory.taken_at = OffsetDateTime::parse(&snapshot.header.taken_at, &Rfc3339).ok();
+        inventory.records = snapshot.records.len();
         for (id, record) in &snapshot.records {
             let Some(kind) = record.kind() else { continue };
             let subscription = id.subscription().unwrap_or_default().to_owned();
