@@ -1,5 +1,5 @@
-// The tables of Azure Resource Graph that mlfence asks, with their columns as Microsoft documents them. The columns are the
-// same in each: what Azure Resource Manager tells of any resource.
+// The tables of Azure Resource Graph that mlfence asks, with the columns of the schema that they share. A column of these that
+// only some of the tables have is not told apart.
 const columns = {
   id: "string", name: "string", type: "string", tenantId: "string", kind: "string", location: "string",
   resourceGroup: "string", subscriptionId: "string", managedBy: "string", sku: "dynamic", plan: "dynamic",
