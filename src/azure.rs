@@ -97,6 +97,8 @@ pub enum Stage {
     Subscription,
     /// What stands in the workspaces, list by list.
     Workspaces,
+    /// The rights once more, subscription by subscription.
+    Rights,
     /// Whom grants to groups reach, question by question.
     Memberships,
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Progress {
             Stage::Subscriptions => "finding subscriptions",
             Stage::Subscription => "reading subscriptions",
             Stage::Workspaces => "reading workspaces",
+            Stage::Rights => "checking rights once more",
             Stage::Memberships => "asking whom groups reach",
         };
         write!(f, "{what} ({}/{})", self.done, self.of)

@@ -391,12 +391,12 @@ async fn a_healthy_estate_is_read_without_a_gap_and_twice_the_same() {
     );
     assert_eq!(subscription.body()["properties"]["managementGroupAncestorsChain"][0]["name"], "mg-prod");
     let last = *seen.lock().expect("ours").last().expect("progress");
-    assert_eq!((last.done, last.to_string().as_str()), (last.of, "reading workspaces (7/7)"));
+    assert_eq!((last.done, last.to_string().as_str()), (last.of, "checking rights once more (2/2)"));
 
     let numbers = &first.numbers;
     assert_eq!(
         (numbers.requests["computes"], numbers.requests["permissions"], numbers.requests["token"]),
-        (3, 2, 1)
+        (3, 4, 1)
     );
     assert_eq!((numbers.requests["service_tags"], numbers.retries, numbers.failures.len()), (1, 0, 0));
     for call in fake.calls() {

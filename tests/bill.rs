@@ -100,7 +100,7 @@ fn bill(estate: &Estate, options: &Options, depth: Depth) -> Bill {
     let mut bill = Bill::from([
         ("token".to_owned(), 1),
         ("subscriptions".to_owned(), pages(subscriptions.len(), options.page_size)),
-        ("permissions".to_owned(), subscriptions.len() as u64),
+        ("permissions".to_owned(), 2 * subscriptions.len() as u64),
         ("service_tags".to_owned(), 1),
     ]);
     for (name, of) in [
@@ -208,5 +208,5 @@ fn the_formula_is_the_one_of_the_readme() {
     demo.gaps.clear();
     let bill = bill(&demo, &Options::default(), Depth::Rules);
     assert_eq!((demo.header.subscriptions.len(), bill["computes"], bill["resource_graph"]), (4, 7, 11));
-    assert_eq!(bill.values().sum::<u64>(), 1 + 1 + 11 + 3 * 4 + 2 * 7 + 1);
+    assert_eq!(bill.values().sum::<u64>(), 1 + 1 + 11 + 4 * 4 + 2 * 7 + 1);
 }

@@ -93,8 +93,8 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
         )
         .await;
 
-    let rights: BTreeMap<&str, &Rights> =
-        swept.iter().map(String::as_str).zip(told.iter().map(|(rights, _)| rights)).collect();
+    let (rights, lists): (Vec<Rights>, Vec<_>) = told.into_iter().unzip();
+    let rights: BTreeMap<&str, &Rights> = swept.iter().map(String::as_str).zip(&rights).collect();
     gaps_of_rights(&rights, &mut gaps);
     for (subscription, failure) in &chosen.hidden {
         gaps.of_everything(subscription, failure);
@@ -111,7 +111,7 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
     let denied: BTreeSet<String> =
         rights.iter().filter(|(_, rights)| rights.denied()).map(|(id, _)| (*id).to_owned()).collect();
     let tags_at = places_of_service_tags(order.cloud, &rights, &snapshot, &mut gaps);
-    for (subscription, (_, lists)) in swept.iter().zip(told) {
+    for (subscription, lists) in swept.iter().zip(lists) {
         for (kind, records) in lists {
             keep(kind, &ResourceId::subscription_scope(subscription), records, &mut snapshot, &mut gaps);
         }
@@ -119,6 +119,7 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
 
     let workspaces = workspaces(&snapshot, &chosen.swept, &denied);
     read_workspaces(&session, order, &workspaces, &tags_at, &mut snapshot, &mut gaps).await;
+    gaps_of_rights_lost(&session, order, &rights, &mut gaps).await;
     snapshot.gaps = gaps.finish(&workspaces);
     let numbers = session.numbers();
     tracing::info!(
@@ -248,6 +249,27 @@ fn gaps_of_rights(rights: &BTreeMap<&str, &Rights>, gaps: &mut Gaps) {
     for (subscription, rights) in rights {
         for kind in kinds_of_subscriptions() {
             if let Some(missing) = rights.missing(kind) {
+                gaps.of_subscription(kind, subscription, &missing);
+            }
+        }
+    }
+}
+
+/// Rights that were taken away while the estate was read, or the sight of a whole subscription, leave rows out as silently as
+/// rights that never were. Asking once more when everything is read is what tells.
+async fn gaps_of_rights_lost(
+    session: &Session<'_>,
+    order: &Order<'_>,
+    before: &BTreeMap<&str, &Rights>,
+    gaps: &mut Gaps,
+) {
+    let swept: Vec<(&str, &Rights)> =
+        before.iter().map(|(id, rights)| (*id, *rights)).filter(|(_, rights)| !rights.denied()).collect();
+    let ticker = Ticker::new(order.progress, Stage::Rights, swept.len());
+    let after = join_all(swept.iter().map(|(id, _)| ticker.after(rights::of(session, id)))).await;
+    for ((subscription, before), after) in swept.iter().zip(&after) {
+        for kind in kinds_of_subscriptions() {
+            if let (None, Some(missing)) = (before.missing(kind), after.missing(kind)) {
                 gaps.of_subscription(kind, subscription, &missing);
             }
         }
