@@ -25,6 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A token is renewed when this little of its life is left, or half of it if it lives shorter.
 const RENEW_BEFORE: time::Duration = time::Duration::minutes(5);
 
+/// How long a token is used whatever it says of itself.
+const SHORTEST_LIFE: time::Duration = time::Duration::minutes(1);
+
 /// A bearer token. It has no `Debug` and no `Display`, so that it cannot be printed by accident.
 #[derive(Clone)]
 pub(super) struct Token(Arc<str>);
@@ -97,7 +100,9 @@ impl TokenSource {
         }
         match self.fetch(&mut state).await {
             Ok(fetched) => {
+                // A fresh token that has expired already was made by another clock; Azure tells if it is wrong.
                 let renew = fetched.expires_on - RENEW_BEFORE.min((fetched.expires_on - now) / 2);
+                let renew = renew.max(now + SHORTEST_LIFE);
                 let token = Token(fetched.token.secret().into());
                 state.held = Some(Held { token: token.clone(), expires: fetched.expires_on, renew });
                 Ok((token, true))

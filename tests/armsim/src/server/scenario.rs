@@ -142,9 +142,7 @@ impl Scenario {
 
     /// Whether a persistent client, which asks a request five times at most, still gets everything.
     pub fn recoverable(&self) -> bool {
-        // Troubles may strike one request after the other.
-        let strikes: u64 = self.troubles.iter().filter_map(Trouble::tries).sum();
-        self.troubles.iter().all(Trouble::recoverable) && strikes < 5
+        self.troubles.iter().all(Trouble::recoverable)
     }
 
     /// Whether rows are lost in a way that no client can notice.

@@ -111,10 +111,10 @@ const CATALOGUE: &[Entry] = &[
     (
         "bad_day",
         &[
-            "throttle,retry_after=1,probability=0.05,tries=1",
-            "answer,status=503,body=empty,probability=0.1,tries=1",
-            "close,probability=0.1,tries=1",
-            "cut_short,at=30,probability=0.1,tries=1",
+            "throttle,retry_after=1,probability=0.05,tries=3",
+            "answer,status=503,body=empty,probability=0.1,tries=3",
+            "close,probability=0.1,tries=3",
+            "cut_short,at=30,probability=0.1,tries=3",
             "empty_page,probability=0.2",
             "casing",
             "latency,milliseconds=50",

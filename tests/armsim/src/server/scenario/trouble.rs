@@ -393,11 +393,6 @@ impl Trouble {
         }
     }
 
-    /// How often it strikes one request in a row at most, if that is bounded.
-    pub(super) fn tries(&self) -> Option<u64> {
-        self.when.tries.map(u64::from)
-    }
-
     /// Whether rows are lost and nothing on the wire can tell. Resource Graph counts its rows, ARM does not.
     pub fn undetectable(&self) -> bool {
         matches!(self.what, What::LoseRows { .. }) && !self.place.is_graph_only()
