@@ -97,7 +97,7 @@ struct Serve {
     /// Reads that a principal can save up in a subscription, refilled with 25 a second.
     #[arg(long, value_name = "READS", default_value_t = Options::default().read_burst, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     read_burst: u32,
-    /// Azure seconds per real second: allowances come back that much faster.
+    /// Azure seconds per real second: allowances come back, and the slowness of a scenario passes, that much faster.
     #[arg(long, value_name = "FACTOR", default_value_t = Options::default().time_scale, value_parser = factor)]
     time_scale: f64,
     /// A wait before every answer.

@@ -212,7 +212,7 @@ async fn answer(
     {
         lock(&shared.tokens).expire(&answer);
     }
-    let reply = strikes.shape(reply, &shared.base_url, options.time_scale);
+    let reply = strikes.shape(reply, &request.base_url, options.time_scale);
     let served = lock(&shared.stats).count(reply.kind, reply.status);
     reply.into_response(served)
 }

@@ -31,15 +31,6 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
-/// `2023-02-03T17:58:41.0000000Z`, the form of Resource Graph's messages.
-pub(super) fn iso(time: SystemTime) -> String {
-    let total = seconds(time);
-    let (year, month, day) = civil(total / 86_400);
-    let of_day = total % 86_400;
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.0000000Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +40,5 @@ mod tests {
     fn times_are_written_as_azure_writes_them() {
         assert_eq!(american(UNIX_EPOCH + Duration::from_secs(1_764_027_060)), "11/24/2025 11:31:00 PM");
         assert_eq!(american(UNIX_EPOCH), "1/1/1970 12:00:00 AM");
-        assert_eq!(iso(UNIX_EPOCH + Duration::from_secs(1_764_027_060)), "2025-11-24T23:31:00.0000000Z");
     }
 }

@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::request::Request;
 use crate::arm_id::ArmId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The client (application) id that errors name.
 pub(super) const CLIENT: &str = "00000000-0000-4000-8000-00000000c11e";
@@ -73,9 +73,7 @@ pub(super) fn requests_throttled(subscription: Option<&str>, actor: &str, second
 pub(super) fn rate_limiting() -> Reply {
     let message = "Client application has been throttled and should not attempt to repeat the request until \
                    an amount of time has elapsed. Please see https://aka.ms/resourcegraph-throttling for help.";
-    let details = json!([{"code": "RateLimiting", "message": message}]);
-    let error = json!({"code": "RateLimiting", "message": for_support(), "details": details});
-    Reply::json(429, &json!({ "error": error }))
+    of_graph(429, "RateLimiting", &json!([{"code": "RateLimiting", "message": message}]))
 }
 
 pub(super) fn subscription_not_found(subscription: &str) -> Reply {
@@ -108,13 +106,14 @@ pub(super) fn invalid_resource_type(namespace: &str, api_version: &str) -> Reply
     gateway(404, "InvalidResourceType", &message)
 }
 
-/// The message of Resource Graph's refusals, whose reason stands in the details.
-pub(super) fn for_support() -> String {
-    let now = super::clock::iso(std::time::SystemTime::now());
-    format!(
-        "Please provide below info when asking for support: timestamp = {now}, correlationId = \
-         00000000-0000-4000-8000-000000000000."
-    )
+/// The message of Resource Graph's refusals, whose reason stands in the details. The time is no real one, so that the same
+/// requests are answered with the same bytes.
+const FOR_SUPPORT: &str = "Please provide below info when asking for support: timestamp = \
+                           2026-01-01T00:00:00.0000000Z, correlationId = 00000000-0000-4000-8000-000000000000.";
+
+/// A refusal of Resource Graph.
+pub(super) fn of_graph(status: u16, code: &str, details: &Value) -> Reply {
+    Reply::json(status, &json!({"error": {"code": code, "message": FOR_SUPPORT, "details": details}}))
 }
 
 pub(super) fn missing_api_version() -> Reply {

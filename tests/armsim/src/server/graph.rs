@@ -273,17 +273,12 @@ fn parser_failure(failure: &kql::ParserFailure) -> Reply {
         {"code": "ParserFailure", "message": "ParserFailure", "line": 1, "characterPositionInLine": failure.at,
          "token": failure.token, "expectedToken": failure.expected},
     ]);
-    refused(&details)
+    errors::of_graph(400, "BadRequest", &details)
 }
 
 /// Resource Graph's own form: the real reason is in `details`.
 fn bad_request(details: &[(&str, &str)]) -> Reply {
     let details: Vec<Value> =
         details.iter().map(|(code, message)| json!({"code": code, "message": message})).collect();
-    refused(&json!(details))
-}
-
-fn refused(details: &Value) -> Reply {
-    let message = errors::for_support();
-    Reply::json(400, &json!({"error": {"code": "BadRequest", "message": message, "details": details}}))
+    errors::of_graph(400, "BadRequest", &json!(details))
 }
