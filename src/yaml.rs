@@ -33,13 +33,13 @@ impl fmt::Display for Problem {
 /// Reads a text of one YAML document with `read`. Gives its value, if the text is YAML at all, and every problem in
 /// the order of their lines.
 pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec<Problem>) {
+    // The parser reads past the end, to a line that nobody can look at.
+    let last = lines(text);
     let problems = RefCell::new(Vec::new());
     let documents = match MarkedYamlOwned::load_from_str(text) {
         Ok(documents) => documents,
         Err(error) => {
-            // The parser reads past the end, to a line that nobody can look at.
-            let line = error.marker().line().min(lines(text));
-            let message = format!("not YAML: {}", error.info());
+            let (line, message) = (error.marker().line().min(last), format!("not YAML: {}", error.info()));
             return (None, vec![Problem { line, path: String::new(), message }]);
         }
     };
@@ -52,6 +52,7 @@ pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec
     }
     let value = read(&Node { node, line: 1, path: String::new(), problems: &problems });
     let mut problems = problems.into_inner();
+    problems.iter_mut().for_each(|problem| problem.line = problem.line.min(last));
     problems.sort();
     problems.dedup();
     (Some(value), problems)

@@ -65,6 +65,7 @@ fn duplicate_keys_and_second_documents_are_refused() {
 #[test]
 fn a_text_that_ends_too_early_is_wrong_on_a_line_that_there_is() {
     assert_eq!(problems("http: _\nV"), ["2: not YAML: simple key expected"]);
+    assert_eq!(problems("cloud: public\n--- "), ["2: a second document follows; put everything into one"]);
 }
 
 #[test]
