@@ -40,10 +40,14 @@ async fn sweep_once(scenario: Scenario) -> Result<Swept, CollectError> {
     let sweep = sweep::run(&client, &config.expectations, &earlier, now, &|_| {});
     let collected = tokio::time::timeout(PATIENCE, sweep).await.expect("it ends by itself")?;
     server.shutdown().await.expect("armsim ends");
-    let snapshot = collected.snapshot;
-    let mut report = support::judge(&snapshot).report;
-    report.taken_at.clear();
-    Ok(Swept { snapshot, report })
+    // Judging takes its time, and the other sweeps' answers must not wait for it.
+    let judging = tokio::task::spawn_blocking(move || {
+        let snapshot = collected.snapshot;
+        let mut report = support::judge(&snapshot).report;
+        report.taken_at.clear();
+        Swept { snapshot, report }
+    });
+    Ok(judging.await.expect("it judges"))
 }
 
 async fn undisturbed() -> &'static Swept {
