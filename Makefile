@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk
+.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -69,3 +69,13 @@ clients-sdk:
 clients: clients-sdk
 	tests/clients/environment.sh az
 	target/clients/az/bin/python tests/clients/az.py
+
+# What a sweep costs, beside a plain sequential script on Microsoft's Python clients.
+race:
+	cargo build --quiet --release --workspace --bins
+	tests/clients/environment.sh sdk
+	python3 tests/race/race.py
+
+# Two thousand random mixes of troubles, instead of the few of `make test`.
+mixes:
+	MLFENCE_MIXES=$${MLFENCE_MIXES:-2000} cargo test --release --test unkind random_mixes
