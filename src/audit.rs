@@ -14,6 +14,10 @@ use crate::inventory::{Inventory, Snapshot};
 use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
 use crate::severity::Severity;
 
+mod sources;
+
+pub use self::sources::Sources;
+
 /// Everything that stands before a sweep: a valid configuration and a bundle that passed the load gate.
 #[derive(Clone)]
 pub struct Setup {
@@ -78,14 +82,20 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
     }
     let (mut config, problems) = Config::read(&text);
     let problems = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
-    // Paths in the file mean places beside the file, wherever mlfence was started.
-    let beside = path.parent().unwrap_or(Path::new("."));
-    for directory in &mut config.policies.directories {
-        if directory.is_relative() {
-            *directory = beside.join(&directory);
-        }
-    }
+    beside(path, &mut config);
     Ok((config, problems))
+}
+
+/// Paths in the file mean places beside the file, wherever mlfence was started.
+fn beside(path: &Path, config: &mut Config) {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for directory in &mut config.policies.directories {
+        *directory = folder.join(&directory);
+    }
+    if let Some(authorization) = &mut config.alertmanager.authorization {
+        let path = authorization.path_mut();
+        *path = folder.join(&path);
+    }
 }
 
 /// Loads the shipped policies and those of the configuration through the load gate.

@@ -15,6 +15,9 @@ use crate::inventory::ResourceId;
 use crate::severity::Severity;
 use crate::yaml::{self, Node, Problem};
 
+pub use self::alertmanager::Alertmanager;
+pub(crate) use self::read::is_loopback;
+
 /// A configuration that survived validation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -34,6 +37,8 @@ pub struct Config {
     pub policies: Policies,
     /// When the daemon sweeps.
     pub schedule: Schedule,
+    /// Where alerts go.
+    pub alertmanager: Alertmanager,
     /// Where the daemon listens.
     pub listen: SocketAddr,
 }
@@ -215,6 +220,7 @@ impl Default for Config {
             expectations: Declarations::default(),
             policies: Policies::default(),
             schedule: Schedule::default(),
+            alertmanager: Alertmanager::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
         }
     }
@@ -251,6 +257,7 @@ pub fn is_guid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
+pub mod alertmanager;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -9,18 +9,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_and_release};
+use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release};
 use crate::azure::{self, CollectError};
 use crate::findings::ledger::Sweep;
 use crate::findings::{Ledger, Status};
 use crate::inventory::Snapshot;
+use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
 use crate::outlets::http::{self, Published};
 use crate::outlets::metrics::{Metrics, Traffic, View};
+use crate::severity::Severity;
 use crate::sweep;
+
+use self::files::Files;
 
 /// What the daemon is started with.
 pub struct Options {
@@ -28,6 +34,14 @@ pub struct Options {
     pub config: PathBuf,
     /// Policies from the command line, read again on a reload.
     pub policies: PolicyArguments,
+    /// The files as they were right before the start.
+    pub sources: Sources,
+}
+
+impl Options {
+    fn sources(&self) -> Sources {
+        Sources::read(&self.config, &self.policies)
+    }
 }
 
 /// Why the daemon ended although nobody asked it to.
@@ -39,13 +53,16 @@ pub enum DaemonError {
     /// The credential cannot even be built.
     #[error(transparent)]
     Azure(#[from] CollectError),
+    /// Nobody is told of findings any more.
+    #[error("the task that sends alerts ended")]
+    Alerts,
     /// A metric is ill-formed.
     #[error("the metrics cannot be rendered: {0}")]
     Metrics(#[from] prometheus::Error),
 }
 
-/// Runs until `shutdown` completes. Each message on `reload` reads the configuration and the policies anew; if they
-/// are not valid, what ran before stays.
+/// Runs until `shutdown` completes. Each message on `reload`, and each change of their files, reads the configuration and
+/// the policies anew; if they are not valid, what ran before stays.
 pub async fn run(
     setup: Setup,
     options: Options,
@@ -59,8 +76,13 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let listening = tokio::spawn(http::serve(listener, views, stop_signal(stopped)));
     let mut listening = pin!(listening);
+    let (outbox, sent) = watch::channel(Arc::new(Outbox::default()));
+    let (counted, mut tally) = watch::channel(Tally::default());
+    let mut alerting = JoinSet::new();
+    alerting.spawn(alertmanager::run(sent, counted));
+    let mut files = Files::new(Arc::clone(&options));
     let mut shutdown = pin!(shutdown);
-    loop {
+    'sweeps: loop {
         let started = Instant::now();
         let sweep = daemon.sweep();
         // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
@@ -71,29 +93,43 @@ pub async fn run(
         };
         // Published first, told after: who reads of a sweep in the log finds it at the listener.
         let (failed, detail) = (daemon.failures > 0, published.detail.clone());
-        publish.send_replace(Arc::new(published));
+        publish.send_replace(Arc::new(daemon.with_refusal(published)));
         if failed {
             error!("{detail}")
         } else {
             info!("{detail}")
         }
-        let pause = daemon.pause().saturating_sub(started.elapsed());
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = &mut shutdown => break,
-            ended = &mut listening => return Err(listener_error(ended)),
-            Some(()) = reload.recv() => {
-                // Policies are checked by running their tests, which may take its time; the signal to end must not.
-                let options = Arc::clone(&options);
-                let loading = tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
-                tokio::select! {
-                    loaded = loading => daemon.reload(loaded.unwrap_or_else(|error| {
-                        Err(SetupError(vec![format!("the reload broke off: {error}")]))
-                    })),
-                    () = &mut shutdown => break,
-                    ended = &mut listening => return Err(listener_error(ended)),
+        outbox.send_replace(Arc::new(daemon.outbox.clone()));
+        let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                () = &mut shutdown => break 'sweeps,
+                ended = &mut listening => return Err(listener_error(ended)),
+                Some(_) = alerting.join_next() => return Err(DaemonError::Alerts),
+                // What was sent between two sweeps is seen by the next scrape.
+                Ok(()) = tally.changed() => {
+                    let sent = *tally.borrow_and_update();
+                    daemon.metrics.notifications("alertmanager", sent.accepted, sent.failures);
+                    let metrics = daemon.render()?;
+                    publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
+                    continue;
                 }
+                Some(()) = reload.recv() => {}
+                () = files.changed() => info!("the files of configuration and policies changed"),
             }
+            files.reads(options.sources());
+            // Policies are checked by running their tests, which may take its time; the signal to end must not.
+            let options = Arc::clone(&options);
+            let loading = tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
+            tokio::select! {
+                loaded = loading => daemon.reload(loaded.unwrap_or_else(|error| {
+                    Err(SetupError(vec![format!("the reload broke off: {error}")]))
+                })),
+                () = &mut shutdown => break 'sweeps,
+                ended = &mut listening => return Err(listener_error(ended)),
+            }
+            break;
         }
     }
     info!("shutting down");
@@ -125,18 +161,28 @@ struct Daemon {
     seen: BTreeSet<String>,
     failures: u32,
     last: Option<(Judged, i64)>,
+    book: Book,
+    outbox: Outbox,
+    /// Why the last reload was refused.
+    refused: Option<String>,
 }
 
 impl Daemon {
     fn new(setup: Setup) -> Result<Self, DaemonError> {
+        let metrics = Metrics::new(setup.bundle.digest())?;
+        metrics.notified(notified(&setup));
+        metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
         Ok(Self {
             client: azure::Client::new(&setup.config)?,
-            metrics: Metrics::new(setup.bundle.digest())?,
+            metrics,
             setup: Arc::new(setup),
             ledger: Ledger::default(),
             seen: BTreeSet::new(),
             failures: 0,
             last: None,
+            book: Book::default(),
+            outbox: Outbox::default(),
+            refused: None,
         })
     }
 
@@ -185,7 +231,9 @@ impl Daemon {
             finished_at,
         );
         self.metrics.changes(&changes);
+        let first = self.last.is_none() && self.ledger.open.is_empty();
         self.ledger = ledger;
+        self.tell(&judged, first, finished_at);
         self.seen = subscriptions;
         self.failures = 0;
         let report = &judged.report;
@@ -215,6 +263,22 @@ impl Daemon {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+
+    /// What Alertmanager is told from now on.
+    fn tell(&mut self, judged: &Judged, first: bool, now: i64) {
+        let config = &self.setup.config;
+        let life = alertmanager::life(config.schedule.interval);
+        let view = alertmanager::View {
+            open: &self.ledger.open,
+            report: &judged.report,
+            inventory: &judged.inventory,
+            first,
+            now,
+        };
+        let keep = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+        let alerts = self.book.advance(&config.alertmanager, &view, keep);
+        self.outbox = Outbox { settings: config.alertmanager.clone(), life, alerts };
     }
 
     /// A sweep that could not even start leaves the last view up.
@@ -254,19 +318,49 @@ impl Daemon {
     fn reload(&mut self, loaded: Result<Setup, SetupError>) {
         let setup = match loaded {
             Ok(setup) => setup,
-            Err(error) => return warn!("the reload was refused, what ran before stays: {error}"),
+            Err(error) => return self.refuse(&error),
         };
         if setup.config.listen != self.setup.config.listen {
             warn!("`http.listen` changed; a new address takes effect at the next start");
         }
         match azure::Client::new(&setup.config) {
             Ok(client) => self.client = client,
-            Err(error) => return warn!("the reload was refused, what ran before stays: {error}"),
+            Err(error) => return self.refuse(&error),
         }
         // A subscription that the new scope leaves out is no gap; one that vanished meanwhile stays stale in the ledger.
         self.seen.clear();
         self.metrics.bundle(setup.bundle.digest());
+        self.metrics.notified(notified(&setup));
+        self.metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
+        self.refused = None;
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
     }
+
+    fn refuse(&mut self, error: &dyn std::error::Error) {
+        let now = OffsetDateTime::now_utc();
+        self.metrics.reloaded(false, now.unix_timestamp());
+        // One line, and no longer than anybody would read.
+        let problems: String = error.to_string().replace('\n', "; ").chars().take(1000).collect();
+        let at = now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default();
+        self.refused = Some(format!("the reload of {at} was refused, what ran before stays: {problems}"));
+        warn!("the reload was refused, what ran before stays: {error}");
+    }
+
+    /// Whoever asks whether the daemon is ready learns that it does not run what its files say.
+    fn with_refusal(&self, published: Published) -> Published {
+        match &self.refused {
+            Some(refused) => Published { detail: format!("{}; {refused}", published.detail), ..published },
+            None => published,
+        }
+    }
 }
+
+/// The severities of which Alertmanager hears every finding.
+fn notified(setup: &Setup) -> Vec<&'static str> {
+    let settings = &setup.config.alertmanager;
+    let told = |severity: &Severity| !settings.urls.is_empty() && *severity >= settings.minimum_severity;
+    Severity::WORST_FIRST.iter().filter(|severity| told(severity)).map(|severity| severity.name()).collect()
+}
+
+mod files;

@@ -19,9 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sweep", &["azure", "facts", "inventory", "expectations"]),
     ("snapshot_file", &["inventory"]),
     ("permissions", &["azure", "config", "findings", "inventory"]),
-    ("outlets", &["inventory", "findings", "severity"]),
+    ("outlets", &["inventory", "findings", "severity", "config"]),
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
-    ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "sweep"]),
+    ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "severity", "sweep"]),
     ("telemetry", &[]),
     ("cli", &["audit", "commands", "facts", "severity"]),
     (

@@ -377,7 +377,7 @@ async fn a_healthy_estate_is_read_without_a_gap_and_twice_the_same() {
     );
     assert_eq!(header.subscriptions.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), [S1, S2]);
     assert_eq!(header.kinds.keys().copied().collect::<BTreeSet<_>>(), kinds_of_rules());
-    assert_eq!(header.projection.as_deref(), Some("rules/1"));
+    assert_eq!(header.projection.as_deref(), Some("rules/2"));
     assert_eq!(header.kinds[&Kind::Services].api_version.as_deref(), Some("2021-04-01"));
     assert_eq!(of_kind(&first.snapshot, Kind::Workspaces), ["ws-a", "ws-b", "ws-c"]);
     assert_eq!(of_kind(&first.snapshot, Kind::Computes), ["c1", "c1", "c1"]);

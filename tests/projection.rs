@@ -341,13 +341,13 @@ fn the_header_tells_what_was_kept_and_other_projections_are_refused() {
     // Read to be judged, it is no larger than one that was taken so.
     let judged = snapshot_file::read(&path).expect("read");
     assert_eq!(judged.records, kept(&whole).records);
-    assert_eq!(judged.header.projection.as_deref(), Some("rules/1"));
+    assert_eq!(judged.header.projection.as_deref(), Some("rules/2"));
     snapshot_file::write(&path, &judged).expect("written");
-    assert!(header(&path).contains(r#""projection":"rules/1""#));
+    assert!(header(&path).contains(r#""projection":"rules/2""#));
     assert_eq!(snapshot_file::read(&path).expect("read"), judged);
     assert_eq!(report(setup(), &judged), report(setup(), &whole));
 
-    let other = fs::read_to_string(&path).expect("text").replacen("rules/1", "rules/0", 1);
+    let other = fs::read_to_string(&path).expect("text").replacen("rules/2", "rules/0", 1);
     fs::write(&path, other).expect("written");
     let refused = snapshot_file::read(&path).expect_err("must be refused").to_string();
     assert!(refused.contains("hold what `rules/0` reads") && refused.contains("--full"), "{refused}");
@@ -391,7 +391,7 @@ async fn the_snapshot_command_keeps_everything_with_full() {
         Snapshot::read(fs::read(&output).expect("the file").as_slice()).expect("a snapshot")
     };
     let of_rules = take(&[]);
-    assert_eq!(of_rules.header.projection.as_deref(), Some("rules/1"));
+    assert_eq!(of_rules.header.projection.as_deref(), Some("rules/2"));
     assert_eq!(of_rules, kept(&of_rules));
     assert_eq!(server.stats().of("outbound_rules"), 0);
     assert!(!of_rules.header.kinds.contains_key(&Kind::PrivateDnsZones));

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::info;
 
-use crate::audit::{PolicyArguments, Setup};
+use crate::audit::{PolicyArguments, Setup, Sources};
 use crate::cli::{CLEAN, LogFormat, ServeArguments};
 use crate::daemon::{self, Options};
 use crate::telemetry;
@@ -20,8 +20,10 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         allow_replace: arguments.allow_replace,
         whole_gate: false,
     };
+    // Before the files are read for use: what changes in between is seen as a change.
+    let sources = Sources::read(&arguments.config, &policies);
     let setup = Setup::load(Some(&arguments.config), &policies)?;
-    let options = Options { config: arguments.config, policies };
+    let options = Options { config: arguments.config, policies, sources };
     let runtime = runtime()?;
     runtime.block_on(serve(setup, options))?;
     // A blocking evaluation under way has nothing to lose; the process does not wait for it.

@@ -24,8 +24,8 @@ pub(super) fn config(node: &Node<'_>) -> Config {
         if let Some(n) = collection.take("concurrency").and_then(|node| node.integer(1..=64)) {
             into.concurrency = usize::try_from(n).unwrap_or(into.concurrency);
         }
-        set_duration(collection.take("deadline"), 1, &mut into.deadline);
-        set_duration(collection.take("request_timeout"), 1, &mut into.request_timeout);
+        set_duration(collection.take("deadline").as_ref(), 1, &mut into.deadline);
+        set_duration(collection.take("request_timeout").as_ref(), 1, &mut into.request_timeout);
         collection.finish();
     }
     if let Some(node) = table.take("expectations") {
@@ -35,11 +35,14 @@ pub(super) fn config(node: &Node<'_>) -> Config {
         config.policies = policies(&node);
     }
     if let Some(mut schedule) = table.take("schedule").and_then(|node| node.table()) {
-        set_duration(schedule.take("interval"), 10, &mut config.schedule.interval);
+        set_duration(schedule.take("interval").as_ref(), 10, &mut config.schedule.interval);
         if let Some(node) = schedule.take("jitter") {
             config.schedule.jitter = jitter(&node).unwrap_or(config.schedule.jitter);
         }
         schedule.finish();
+    }
+    if let Some(node) = table.take("alertmanager") {
+        config.alertmanager = alertmanager::read(&node);
     }
     if let Some(mut http) = table.take("http").and_then(|node| node.table()) {
         if let Some(listen) = http.take("listen").and_then(|node| node.parsed()) {
@@ -66,13 +69,7 @@ fn endpoints(node: &Node<'_>) -> Option<Endpoints> {
 /// Plain http is for a simulator on this machine; anywhere else a token would travel in the clear.
 fn endpoint(node: &Node<'_>) -> Option<Url> {
     let url: Url = node.parsed()?;
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if !(url.scheme() == "https" || url.scheme() == "http" && loopback) {
+    if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)) {
         node.problem("must be https; plain http is allowed on loopback only");
         return None;
     }
@@ -81,6 +78,16 @@ fn endpoint(node: &Node<'_>) -> Option<Url> {
         return None;
     }
     Some(url)
+}
+
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 fn credential(node: &Node<'_>) -> Option<Credential> {
@@ -286,7 +293,7 @@ fn jitter(node: &Node<'_>) -> Option<f64> {
     }
 }
 
-fn set_duration(node: Option<Node<'_>>, at_least_seconds: u64, into: &mut Duration) {
+pub(super) fn set_duration(node: Option<&Node<'_>>, at_least_seconds: u64, into: &mut Duration) {
     let Some(node) = node else { return };
     let Some(text) = node.string() else { return };
     match humantime::parse_duration(text.trim()) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -65,6 +66,8 @@ pub struct Inventory {
     pub online_endpoints: BTreeMap<ResourceId, OnlineEndpoint>,
     /// Extensions of clusters.
     pub extensions: BTreeMap<ResourceId, Extension>,
+    /// The tags of workspaces, clusters, container groups and VNets, by their folded names. No verdict rests on them.
+    pub tags: BTreeMap<ResourceId, BTreeMap<String, String>>,
     /// When the snapshot was taken; none where its header tells no time.
     pub taken_at: Option<OffsetDateTime>,
     /// How many records there are.
@@ -72,6 +75,10 @@ pub struct Inventory {
     /// How many records of known kinds there are, by subscription and kind. Records above subscriptions count under "".
     pub counts: BTreeMap<(String, Kind), u64>,
 }
+
+/// The kinds whose tags are read.
+const OWNED: &[Kind] =
+    &[Kind::Workspaces, Kind::AksClusters, Kind::ContainerGroups, Kind::VirtualNetworks];
 
 impl Inventory {
     /// Builds the graph. No record makes this fail: what a record does not tell is unknown where it is asked for.
@@ -84,6 +91,9 @@ impl Inventory {
             let Some(kind) = record.kind() else { continue };
             let subscription = id.subscription().unwrap_or_default().to_owned();
             *inventory.counts.entry((subscription, kind)).or_default() += 1;
+            if OWNED.contains(&kind) {
+                inventory.tag(record);
+            }
             if !inventory.insert(kind, record) {
                 // A record that cannot be what it says may stand for one that nobody sees.
                 inventory.coverage.add(Gap {
@@ -95,6 +105,30 @@ impl Inventory {
             }
         }
         inventory
+    }
+
+    /// Notes a record's tags; what is no text is no tag.
+    fn tag(&mut self, record: &Record) {
+        let Some(tags) = record.body().get("tags").and_then(Value::as_object) else { return };
+        let tags: BTreeMap<String, String> = tags
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_lowercase(), value.as_str()?.to_owned())))
+            .collect();
+        if !tags.is_empty() {
+            self.tags.insert(record.id().clone(), tags);
+        }
+    }
+
+    /// A tag, by its folded name, of a resource or of what it lies in; the nearest one counts.
+    pub fn tag_of(&self, id: &ResourceId, name: &str) -> Option<&str> {
+        let mut at = Some(id.clone());
+        while let Some(id) = at {
+            if let Some(value) = self.tags.get(&id).and_then(|tags| tags.get(name)) {
+                return Some(value);
+            }
+            at = id.parent();
+        }
+        None
     }
 
     /// Takes a record in as a node of its kind; false if its id is none of that kind.

@@ -15,7 +15,7 @@ use super::{Kind, Record};
 
 /// The name of this projection in a snapshot's header. Records of another one may lack what is read today, and a missing
 /// field can mean "there is none"; so each set of fields has a name of its own, and other names are refused.
-pub const PROJECTION: &str = "rules/1";
+pub const PROJECTION: &str = "rules/2";
 
 /// How much of an estate is asked for and kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,14 @@ const CHOOSING: &[(Kind, &str)] = &[
     (Kind::Subscriptions, "tenantId"),
     (Kind::Subscriptions, "tags[]"),
     (Kind::Subscriptions, "properties.managementGroupAncestorsChain[].displayName"),
+];
+
+/// Whose a resource is, as its tags tell; alerts are routed by it.
+const OWNERSHIP: &[(Kind, &str)] = &[
+    (Kind::Workspaces, "tags[]"),
+    (Kind::AksClusters, "tags[]"),
+    (Kind::ContainerGroups, "tags[]"),
+    (Kind::VirtualNetworks, "tags[]"),
 ];
 
 /// Kinds of which every text is read, since nobody documents where the one that counts stands.
@@ -92,7 +100,7 @@ pub fn fields() -> impl Iterator<Item = &'static Field> {
 /// Every path that is kept, by kind, in the table's notation.
 pub fn paths() -> impl Iterator<Item = (Kind, String)> {
     let always = Kind::ALL.iter().flat_map(|kind| ALWAYS.iter().map(|path| (*kind, (*path).to_owned())));
-    let choosing = CHOOSING.iter().map(|(kind, path)| (*kind, (*path).to_owned()));
+    let choosing = CHOOSING.iter().chain(OWNERSHIP).map(|(kind, path)| (*kind, (*path).to_owned()));
     let declared = fields().map(|field| (field.kind, field.path.to_owned()));
     let alike = fields().flat_map(|field| {
         let below = move |list: &Field| field.path.strip_prefix(list.path)?.strip_prefix("[].");

@@ -55,6 +55,11 @@ pub struct Metrics {
     policy_errors: IntCounterVec,
     duration: HistogramVec,
     source_success: BTreeMap<(String, Kind), i64>,
+    notifications: IntCounterVec,
+    notification_failures: IntCounterVec,
+    notified: IntGaugeVec,
+    reload_successful: Gauge,
+    reload_success: Gauge,
     bundle: String,
 }
 
@@ -112,6 +117,32 @@ impl Metrics {
                 &["phase"],
             )?,
             source_success: BTreeMap::new(),
+            notifications: IntCounterVec::new(
+                Opts::new(
+                    "mlfence_notifications_total",
+                    "Alerts that an outlet's receivers took, renewals included.",
+                ),
+                &["outlet"],
+            )?,
+            notification_failures: IntCounterVec::new(
+                Opts::new("mlfence_notification_failures_total", "Requests to an outlet's receivers that failed."),
+                &["outlet"],
+            )?,
+            notified: IntGaugeVec::new(
+                Opts::new(
+                    "mlfence_notified_severity_info",
+                    "The severities of which an outlet tells every finding; always 1.",
+                ),
+                &["outlet", "severity"],
+            )?,
+            reload_successful: Gauge::new(
+                "mlfence_config_last_reload_successful",
+                "1 if the last reload of configuration and policies was taken, else 0.",
+            )?,
+            reload_success: Gauge::new(
+                "mlfence_config_last_reload_success_timestamp_seconds",
+                "When the configuration and policies in force were read.",
+            )?,
             bundle: bundle_digest.to_owned(),
         })
     }
@@ -144,6 +175,32 @@ impl Metrics {
     /// Notes that another bundle judges from now on.
     pub fn bundle(&mut self, digest: &str) {
         digest.clone_into(&mut self.bundle);
+    }
+
+    /// Notes what an outlet has sent since the start.
+    pub fn notifications(&self, outlet: &str, accepted: u64, failures: u64) {
+        for (counter, total) in [(&self.notifications, accepted), (&self.notification_failures, failures)] {
+            let counter = counter.with_label_values(&[outlet]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Notes of which severities Alertmanager hears every finding. With any, its counters start at 0, so that the first
+    /// failure is an increase.
+    pub fn notified(&self, severities: Vec<&'static str>) {
+        self.notified.reset();
+        for severity in severities {
+            self.notified.with_label_values(&["alertmanager", severity]).set(1);
+            self.notifications("alertmanager", 0, 0);
+        }
+    }
+
+    /// Notes that configuration and policies were read, or refused, at `now`.
+    pub fn reloaded(&self, taken: bool, now: i64) {
+        self.reload_successful.set(f64::from(u8::from(taken)));
+        if taken {
+            self.reload_success.set(now as f64);
+        }
     }
 
     /// The exposition: of the last view, or without the series of a sweep before the first one ended.
@@ -185,6 +242,11 @@ impl Metrics {
             Box::new(self.resolved.clone()),
             Box::new(self.policy_errors.clone()),
             Box::new(self.duration.clone()),
+            Box::new(self.notifications.clone()),
+            Box::new(self.notification_failures.clone()),
+            Box::new(self.notified.clone()),
+            Box::new(self.reload_successful.clone()),
+            Box::new(self.reload_success.clone()),
         ]
     }
 

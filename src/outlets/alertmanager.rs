@@ -1,0 +1,73 @@
+//! Alerts for Alertmanager: one for each open finding, sent to every configured instance and renewed by a timer of
+//! its own.
+//!
+//! `alert` is the form of an alert, `book` decides which there are (both pure), `delivery` brings them to one instance.
+//! When sweeps happen, and who counts what was sent, is left to the daemon. Routing, grouping, silences and receivers are
+//! Alertmanager's.
+
+pub mod alert;
+pub mod book;
+pub mod delivery;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{Instrument, info_span, warn};
+
+use crate::config::Alertmanager;
+
+pub use self::alert::Alert;
+pub use self::book::{Book, View};
+use self::delivery::Instance;
+
+/// What is to be sent until the next sweep says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outbox {
+    /// Where to, and how often.
+    pub settings: Alertmanager,
+    /// How long an alert lives when nobody renews it; see [`life`].
+    pub life: Duration,
+    /// The alerts that stand, and those that ended of late.
+    pub alerts: Vec<Alert>,
+}
+
+/// How long an alert lives when nobody renews it: a day, or three intervals. A daemon that is down must be told by the
+/// watchdog rules long before its findings would seem resolved.
+pub fn life(interval: Duration) -> Duration {
+    Duration::from_secs(24 * 3600).max(interval.saturating_mul(3))
+}
+
+/// What was sent since the start, over all instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Alerts that an instance took, renewals included.
+    pub accepted: u64,
+    /// Requests that failed.
+    pub failures: u64,
+}
+
+/// Keeps every instance told until the outbox is closed. Each instance has a task of its own, so that none waits for
+/// another.
+pub async fn run(mut outbox: watch::Receiver<Arc<Outbox>>, tally: watch::Sender<Tally>) {
+    let tally = Arc::new(tally);
+    loop {
+        let settings = outbox.borrow_and_update().settings.clone();
+        let mut instances = JoinSet::new();
+        for url in &settings.urls {
+            let span = info_span!("alertmanager", instance = %url);
+            match Instance::new(url, &settings) {
+                Ok(instance) => {
+                    let told = instance.keep_told(outbox.clone(), Arc::clone(&tally));
+                    instances.spawn(told.instrument(span));
+                }
+                Err(error) => span.in_scope(|| warn!("cannot be told of anything: {error}")),
+            }
+        }
+        // Other settings begin anew; the set's end stops its tasks.
+        if outbox.wait_for(|next| next.settings != settings).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! One alert: its labels, which are its identity and never change while it stands, and its texts, which may. Which alerts
+//! there are is left to `book`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::Url;
+
+/// The longest value of a label, in characters. ARM ids are shorter.
+const LONGEST_LABEL: usize = 1024;
+/// The longest text.
+const LONGEST_TEXT: usize = 4096;
+
+/// An alert as Alertmanager knows it: two of them with the same labels are one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The identity.
+    pub labels: BTreeMap<String, String>,
+    /// Texts for people.
+    pub annotations: BTreeMap<String, String>,
+    /// Since when it stands; seconds since 1970.
+    pub starts_at: i64,
+    /// When it ended; none while it stands.
+    pub ended_at: Option<i64>,
+}
+
+impl Alert {
+    /// The form of Alertmanager's API, version 2. One that stands ends `life` from now unless it is renewed.
+    pub fn wire(&self, now: i64, life: Duration, link: Option<&Url>) -> Value {
+        let later = now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
+        // Alertmanager refuses an end before the start, which a clock that was set back would make.
+        let ends_at = self.ended_at.unwrap_or(later).max(self.starts_at);
+        let mut wire = json!({
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "startsAt": stamp(self.starts_at),
+            "endsAt": stamp(ends_at),
+        });
+        if let Some(link) = link {
+            wire["generatorURL"] = link.as_str().into();
+        }
+        wire
+    }
+}
+
+/// A label's value; one without any would be no label.
+pub(super) fn label(value: &str) -> Option<String> {
+    let value = clean(value, LONGEST_LABEL).replace(['\n', '\t'], " ");
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// A text for people, which may have lines.
+pub(super) fn text(value: &str) -> String {
+    clean(value, LONGEST_TEXT)
+}
+
+/// Without control characters, which come from Azure's names and would reach terminals and chats; cut if too long.
+fn clean(value: &str, longest: usize) -> String {
+    let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    let mut kept: String = value.chars().take(longest).map(plain).collect();
+    if value.chars().nth(longest).is_some() {
+        kept.pop();
+        kept.push('…');
+    }
+    kept
+}
+
+/// RFC 3339, UTC.
+pub(super) fn stamp(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.format(&Rfc3339).unwrap_or_default()
+}
