@@ -83,6 +83,63 @@ expectations:
 }
 
 #[test]
+fn a_table_for_alertmanager_is_read_with_its_labels() {
+    let text = "\
+alertmanager:
+  urls: ['http://a:9093', 'https://b/prefix/']
+  minimum_severity: low
+  resend: 5s
+  labels_from_tags: [Owner, Cost Center, 2nd-line]
+  external_url: https://mlfence.example
+  digest_above: 0
+";
+    let read = Config::parse(text).expect("valid").alertmanager;
+    let labels = [("owner", "owner"), ("cost center", "cost_center"), ("2nd-line", "_2nd_line")];
+    let expected = Alertmanager {
+        urls: ["http://a:9093", "https://b/prefix/"].map(|url| Url::parse(url).expect("a URL")).to_vec(),
+        minimum_severity: Severity::Low,
+        resend: Duration::from_secs(5),
+        labels: labels.map(|(tag, label)| (tag.to_owned(), label.to_owned())).to_vec(),
+        external_url: Some(Url::parse("https://mlfence.example").expect("a URL")),
+        authorization: None,
+        digest_above: 0,
+    };
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn what_would_leak_or_confuse_alerts_is_refused() {
+    let text = "\
+alertmanager:
+  urls: ['ftp://a', 'http://user:hunter2@b', 'http://c?x=1', 'http://d', 'http://d/']
+  resend: 9h
+  labels_from_tags: [Severity, a-b, a.b, __meta]
+  bearer_token_file: token
+";
+    let found = problems(text);
+    assert!(found.iter().all(|problem| !problem.contains("hunter2")), "a secret was printed: {found:?}");
+    assert_eq!(
+        found,
+        [
+            "1: alertmanager: a secret would travel in the clear: use https where there is a token or password",
+            "2: alertmanager.urls: names an instance twice",
+            "2: alertmanager.urls[0]: must be an http or https address",
+            "2: alertmanager.urls[1]: must hold no user or password; name a file with `basic_auth_file`",
+            "2: alertmanager.urls[2]: must end with the path",
+            "3: alertmanager.resend: must be at most 8h: an alert lives for a day, and must be renewed in time",
+            "4: alertmanager.labels_from_tags: two of these tags make the same label",
+            "4: alertmanager.labels_from_tags[0]: the tag `severity` would make the label `severity`, which is taken",
+            "4: alertmanager.labels_from_tags[3]: the tag `__meta` would make the label `__meta`, which is taken",
+        ]
+    );
+    let both = "alertmanager: { bearer_token_file: a, basic_auth_file: b }";
+    assert_eq!(
+        problems(both),
+        ["1: alertmanager: use only one of `bearer_token_file` and `basic_auth_file`"]
+    );
+}
+
+#[test]
 fn the_address_is_read_off_a_file_that_is_wrong_elsewhere() {
     let listen = |text: &str| Config::listen_of(text).to_string();
     assert_eq!(listen("cloud: mars\nhttp: { listen: '0.0.0.0:80' }\n"), "0.0.0.0:80");

@@ -3,7 +3,7 @@
 //! Pure; the time is an argument. A finding's alert keeps its labels as long as it is open, whatever a gap hides
 //! meanwhile; what is no longer open ends, and is told so for as long as an instance may still hold it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ impl Book {
 
     /// Ends what stood before and does no longer. An alert that stands again has not ended.
     fn end(&mut self, before: Vec<Alert>, now: i64, keep: i64) {
-        let stands: std::collections::BTreeSet<&BTreeMap<String, String>> =
+        let stands: BTreeSet<&BTreeMap<String, String>> =
             self.firing.values().map(|entry| &entry.alert).chain(&self.digest).map(|alert| &alert.labels).collect();
         let gone = before.into_iter().map(|alert| Alert { ended_at: Some(now), ..alert });
         self.ended.extend(gone);
