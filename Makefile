@@ -10,10 +10,11 @@ demo:
 # Everything that must hold before a change goes in.
 test: tools lint unit kusto clients-sdk
 
-# What the tests need besides Rust: promtool, which judges metrics and alert rules, and Python for Microsoft's clients.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, and Python for Microsoft's clients.
 tools:
 	@missing=; \
-	command -v promtool >/dev/null || missing=prometheus; \
+	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
+	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \

@@ -121,7 +121,8 @@ pub async fn run(
             files.reads(options.sources());
             // Policies are checked by running their tests, which may take its time; the signal to end must not.
             let options = Arc::clone(&options);
-            let loading = tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
+            let loading =
+                tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
             tokio::select! {
                 loaded = loading => daemon.reload(loaded.unwrap_or_else(|error| {
                     Err(SetupError(vec![format!("the reload broke off: {error}")]))

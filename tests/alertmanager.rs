@@ -121,7 +121,9 @@ fn now() -> i64 {
 
 fn ends_at(alert: &Value) -> i64 {
     let text = alert["endsAt"].as_str().expect("a time");
-    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).expect("a time").unix_timestamp()
+    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+        .expect("a time")
+        .unix_timestamp()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +179,10 @@ async fn an_end_is_repeated_until_the_instance_has_taken_it_and_for_some_minutes
     let alerts = vec![alert("stands", None), alert("old", Some(long_ago)), alert("new", Some(just_now))];
     let _running = start(outbox(&settings(&[&fake.url]), alerts));
     let names = |seen: &Seen| -> Vec<String> {
-        seen.alerts.iter().map(|alert| alert["labels"]["alertname"].as_str().unwrap_or_default().to_owned()).collect()
+        seen.alerts
+            .iter()
+            .map(|alert| alert["labels"]["alertname"].as_str().unwrap_or_default().to_owned())
+            .collect()
     };
     let first = fake.next();
     assert_eq!(names(&first), ["stands", "old", "new"]);
@@ -195,13 +200,15 @@ async fn a_secret_is_read_from_its_file_for_each_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secret");
     std::fs::write(&path, "ann:pass:word\n").expect("written");
-    let basic = Alertmanager { authorization: Some(Authorization::Basic(path.clone())), ..settings(&[&fake.url]) };
+    let basic =
+        Alertmanager { authorization: Some(Authorization::Basic(path.clone())), ..settings(&[&fake.url]) };
     let running = start(outbox(&basic, vec![alert("a", None)]));
     // base64 of `ann:pass:word`
     assert_eq!(fake.next().authorization.as_deref(), Some("Basic YW5uOnBhc3M6d29yZA=="));
 
     std::fs::write(&path, "first\n").expect("written");
-    let bearer = Alertmanager { authorization: Some(Authorization::Bearer(path.clone())), ..settings(&[&fake.url]) };
+    let bearer =
+        Alertmanager { authorization: Some(Authorization::Bearer(path.clone())), ..settings(&[&fake.url]) };
     running.outbox.send_replace(outbox(&bearer, vec![alert("a", None)]));
     for token in ["first", "second"] {
         std::fs::write(&path, token).expect("written");

@@ -160,8 +160,11 @@ fn no_outlet_uses_another() {
     for (path, text) in sources() {
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if module(&path) == "outlets" && stem != "outlets" {
+            // What lies in an outlet's folder may use the outlet, which is one step up.
+            let folder = path.parent().and_then(Path::file_name).expect("a folder");
+            let up = if folder == "outlets" { "super::" } else { "super::super::" };
             let others = code(&text).filter(|(_, line)| {
-                line.contains("super::") && !line.contains("super::*") || line.contains("outlets::")
+                line.contains(up) && !line.contains("super::*") || line.contains("outlets::")
             });
             wrong.extend(others.map(|(at, line)| format!("{}:{at}: {line}", path.display())));
         }

@@ -250,6 +250,59 @@ async fn a_bad_reload_keeps_what_ran_and_a_good_one_takes_effect() {
     assert_eq!(daemon.end(), 0);
 }
 
+/// Kubernetes mounts a ConfigMap as links through `..data`, which is itself a link that is exchanged at once. Nothing but
+/// the contents tells that.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_change_are_read_anew_through_the_links_of_kubernetes() {
+    let server = demo(Options::default()).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    daemon.log("last sweep");
+    let folder = daemon.config.parent().expect("a folder").to_owned();
+    let mount = |version: &str, text: &str| {
+        fs::create_dir(folder.join(version)).expect("made");
+        fs::write(folder.join(version).join("mlfence.yaml"), text).expect("written");
+        let exchange = |to: &str, at: &str| {
+            std::os::unix::fs::symlink(to, folder.join("..new")).expect("linked");
+            fs::rename(folder.join("..new"), folder.join(at)).expect("exchanged");
+        };
+        exchange(version, "..data");
+        exchange("..data/mlfence.yaml", "mlfence.yaml");
+    };
+    let metric = |name: &str| sum(&daemon.get("/metrics").1, name, &[]);
+    // The same text in another place is no change; the next is.
+    mount("..1", &Daemon::config(&server, "1h", ""));
+    mount("..2", &Daemon::config(&server, "1h", "policies: { disabled: [AKS-001] }\n"));
+    daemon.log("were reloaded");
+    daemon.log("last sweep");
+    assert_eq!(sum(&daemon.get("/metrics").1, "mlfence_open_findings", &["policy=\"AKS-001\""]), 0.0);
+    assert_eq!(metric("mlfence_config_last_reload_successful"), 1.0);
+    let read_at = metric("mlfence_config_last_reload_success_timestamp_seconds");
+
+    mount("..3", "cloud: mars\nsurprise: 1\n");
+    daemon.log("the reload was refused");
+    daemon.log("last sweep");
+    let (status, detail) = daemon.get("/readyz");
+    assert_eq!(status, 200);
+    assert!(detail.starts_with("last sweep") && detail.contains("`mars` is not known"), "{detail}");
+    assert_eq!(detail.lines().count(), 1);
+    assert_eq!(metric("mlfence_config_last_reload_successful"), 0.0);
+    assert_eq!(metric("mlfence_config_last_reload_success_timestamp_seconds"), read_at);
+
+    // A folder of policies is watched too, from the reload on that names it.
+    let policies = folder.join("policies");
+    fs::create_dir(&policies).expect("made");
+    fs::write(policies.join("own.rego"), "package lib.own\n\nx := 1\n").expect("written");
+    mount("..4", &Daemon::config(&server, "1h", "policies: { directories: [policies] }\n"));
+    daemon.log("were reloaded");
+    daemon.log("last sweep");
+    assert!(!daemon.get("/readyz").1.contains("refused"));
+    fs::write(policies.join("broken.rego"), "package broken\n\nx := ").expect("written");
+    assert!(daemon.log("the reload was refused").contains("broken.rego"));
+    fs::remove_file(policies.join("broken.rego")).expect("removed");
+    daemon.log("were reloaded");
+    assert_eq!(daemon.end(), 0);
+}
+
 /// Sweeps never overlap: however slow Azure is against the interval, one identity asks for its subscriptions once
 /// per finished sweep.
 #[tokio::test(flavor = "multi_thread")]

@@ -354,6 +354,34 @@ fn promtool_accepts_every_query_of_the_dashboard() {
     promtool(&["check", "rules"], &file);
 }
 
+// amtool
+
+#[test]
+fn amtool_accepts_the_configuration_of_alertmanager_and_routes_what_mlfence_sends() {
+    let file = root().join("deploy/alertmanager/alertmanager.yaml");
+    let amtool = |arguments: &[&str], more: &[&str]| {
+        let output = Command::new("amtool").args(arguments).arg(&file).args(more).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!(
+                "amtool cannot be run ({error}); it is part of the Debian package `prometheus-alertmanager`"
+            )
+        });
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text.trim().to_owned()
+    };
+    amtool(&["check-config"], &[]);
+    for (labels, receivers) in [
+        (&["alertname=MlfenceAbsent", "severity=critical"][..], "pagerduty"),
+        (&["alertname=MlfenceFinding", "severity=high", "team=fraud"], "teams"),
+        (&["alertname=MlfenceFinding", "severity=critical", "team=fraud"], "pagerduty,teams"),
+        (&["alertname=MlfenceFinding", "severity=high"], "slack"),
+        (&["alertname=MlfenceDigest", "severity=high"], "slack"),
+    ] {
+        assert_eq!(amtool(&["config", "routes", "test", "--config.file"], labels), receivers, "{labels:?}");
+    }
+}
+
 // systemd
 
 #[test]

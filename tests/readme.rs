@@ -90,6 +90,8 @@ fn metrics() -> String {
     });
     metrics.phase("total", Duration::ZERO);
     metrics.policy_errors(&judged.report);
+    metrics.notified(vec!["high"]);
+    metrics.reloaded(true, 1);
     let sweep = mlfence::findings::ledger::Sweep {
         results: &judged.report.results,
         hidden: &judged.hidden,

@@ -97,7 +97,11 @@ pub(super) fn read(node: &Node<'_>) -> Alertmanager {
     }
     if let Some(list) = table.take("labels_from_tags") {
         let labels = list.list_of(label);
-        if labels.iter().enumerate().any(|(at, (_, name))| labels[..at].iter().any(|(_, other)| other == name)) {
+        if labels
+            .iter()
+            .enumerate()
+            .any(|(at, (_, name))| labels[..at].iter().any(|(_, other)| other == name))
+        {
             list.problem("two of these tags make the same label");
         }
         into.labels = labels;
@@ -114,7 +118,8 @@ pub(super) fn read(node: &Node<'_>) -> Alertmanager {
         (None, Some(path)) => Some(Authorization::Basic(path.into())),
         (None, None) => None,
     };
-    if into.authorization.is_some() && into.urls.iter().any(|url| url.scheme() == "http" && !is_loopback(url)) {
+    if into.authorization.is_some() && into.urls.iter().any(|url| url.scheme() == "http" && !is_loopback(url))
+    {
         node.problem("a secret would travel in the clear: use https where there is a token or password");
     }
     if let Some(n) = table.take("digest_above").and_then(|node| node.integer(0..=1_000_000)) {
@@ -145,8 +150,7 @@ fn address(node: &Node<'_>) -> Option<Url> {
 /// A tag, and the label that it becomes: folded, with `_` for what a label's name may not hold.
 fn label(node: &Node<'_>) -> Option<(String, String)> {
     let tag = node.string()?.trim().to_lowercase();
-    let mut name: String =
-        tag.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut name: String = tag.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         name.insert(0, '_');
     }

@@ -77,8 +77,7 @@ pub struct Inventory {
 }
 
 /// The kinds whose tags are read.
-const OWNED: &[Kind] =
-    &[Kind::Workspaces, Kind::AksClusters, Kind::ContainerGroups, Kind::VirtualNetworks];
+const OWNED: &[Kind] = &[Kind::Workspaces, Kind::AksClusters, Kind::ContainerGroups, Kind::VirtualNetworks];
 
 impl Inventory {
     /// Builds the graph. No record makes this fail: what a record does not tell is unknown where it is asked for.

@@ -125,7 +125,10 @@ impl Metrics {
                 &["outlet"],
             )?,
             notification_failures: IntCounterVec::new(
-                Opts::new("mlfence_notification_failures_total", "Requests to an outlet's receivers that failed."),
+                Opts::new(
+                    "mlfence_notification_failures_total",
+                    "Requests to an outlet's receivers that failed.",
+                ),
                 &["outlet"],
             )?,
             notified: IntGaugeVec::new(

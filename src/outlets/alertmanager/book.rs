@@ -71,8 +71,13 @@ impl Book {
 
     /// Ends what stood before and does no longer. An alert that stands again has not ended.
     fn end(&mut self, before: Vec<Alert>, now: i64, keep: i64) {
-        let stands: BTreeSet<&BTreeMap<String, String>> =
-            self.firing.values().map(|entry| &entry.alert).chain(&self.digest).map(|alert| &alert.labels).collect();
+        let stands: BTreeSet<&BTreeMap<String, String>> = self
+            .firing
+            .values()
+            .map(|entry| &entry.alert)
+            .chain(&self.digest)
+            .map(|alert| &alert.labels)
+            .collect();
         let gone = before.into_iter().map(|alert| Alert { ended_at: Some(now), ..alert });
         self.ended.extend(gone);
         self.ended.retain(|alert| {
@@ -241,6 +246,3 @@ fn digest_of(wanted: &BTreeMap<&String, &Finding>, now: i64) -> Alert {
         ended_at: None,
     }
 }
-
-#[cfg(test)]
-mod tests;

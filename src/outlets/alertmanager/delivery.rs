@@ -88,7 +88,9 @@ impl Instance {
                     failures = failures.saturating_add(1);
                     // Once at first, then ever more seldom: it may be down for days.
                     if failures.is_power_of_two() {
-                        warn!("does not take alerts, which are sent again: {error} (failure {failures} in a row)");
+                        warn!(
+                            "does not take alerts, which are sent again: {error} (failure {failures} in a row)"
+                        );
                     }
                 }
             }
@@ -145,10 +147,16 @@ impl Instance {
             complaint.extend_from_slice(&chunk[..chunk.len().min(LONGEST_COMPLAINT)]);
         }
         complaint.truncate(LONGEST_COMPLAINT);
-        let complaint: String =
-            String::from_utf8_lossy(&complaint).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let complaint: String = String::from_utf8_lossy(&complaint)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let told = format!("it answers {status}: {}", complaint.trim());
-        if status == StatusCode::BAD_REQUEST { Err(Failure::Refused(told)) } else { Err(Failure::Unreachable(told)) }
+        if status == StatusCode::BAD_REQUEST {
+            Err(Failure::Refused(told))
+        } else {
+            Err(Failure::Unreachable(told))
+        }
     }
 
     async fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {

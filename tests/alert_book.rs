@@ -1,14 +1,20 @@
+//! Which alerts a sweep leaves: their identity, their life, and the digest of a first start.
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mlfence::config::Alertmanager;
+use mlfence::facts::SubjectKind;
+use mlfence::findings::judge::{Origin, Subject, Violation};
+use mlfence::findings::ledger::Finding;
+use mlfence::findings::report::{SCHEMA, Summary};
+use mlfence::findings::settle::Settlement;
+use mlfence::findings::{PolicyResult, Report, Status};
+use mlfence::inventory::{Inventory, ResourceId};
+use mlfence::outlets::alertmanager::{Alert, Book, View};
+use mlfence::policy::DocumentRef;
+use mlfence::severity::Severity;
 use serde_json::json;
-
-use super::*;
-use crate::facts::SubjectKind;
-use crate::findings::Status;
-use crate::findings::judge::{Origin, Subject};
-use crate::findings::report::{SCHEMA, Summary};
-use crate::findings::settle::Settlement;
-use crate::policy::DocumentRef;
 
 const WORKSPACE: &str =
     "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w";
@@ -172,8 +178,10 @@ fn another_severity_is_another_alert_and_ends_the_one_before() {
     let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
     sweep(&mut book, &settings, &none, &[finding("c", Severity::High, 5)], 5);
     let alerts = sweep(&mut book, &settings, &none, &[finding("c", Severity::Critical, 5)], 9);
-    let told: Vec<_> =
-        alerts.iter().map(|alert| (alert.labels["severity"].as_str(), alert.starts_at, alert.ended_at)).collect();
+    let told: Vec<_> = alerts
+        .iter()
+        .map(|alert| (alert.labels["severity"].as_str(), alert.starts_at, alert.ended_at))
+        .collect();
     assert_eq!(told, [("critical", 5, None), ("high", 5, Some(9))]);
 }
 
