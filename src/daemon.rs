@@ -99,7 +99,7 @@ pub async fn run(
         } else {
             info!("{detail}")
         }
-        outbox.send_replace(Arc::new(daemon.outbox.clone()));
+        outbox.send_replace(Arc::clone(&daemon.outbox));
         let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
         loop {
             tokio::select! {
@@ -118,15 +118,19 @@ pub async fn run(
                 Some(()) = reload.recv() => {}
                 () = files.changed() => info!("the files of configuration and policies changed"),
             }
-            files.reads(options.sources());
             // Policies are checked by running their tests, which may take its time; the signal to end must not.
             let options = Arc::clone(&options);
-            let loading =
-                tokio::task::spawn_blocking(move || Setup::load(Some(&options.config), &options.policies));
+            let loading = tokio::task::spawn_blocking(move || {
+                (options.sources(), Setup::load(Some(&options.config), &options.policies))
+            });
             tokio::select! {
-                loaded = loading => daemon.reload(loaded.unwrap_or_else(|error| {
-                    Err(SetupError(vec![format!("the reload broke off: {error}")]))
-                })),
+                loaded = loading => match loaded {
+                    Ok((sources, loaded)) => {
+                        files.reads(sources);
+                        daemon.reload(loaded);
+                    }
+                    Err(error) => daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")]))),
+                },
                 () = &mut shutdown => break 'sweeps,
                 ended = &mut listening => return Err(listener_error(ended)),
             }
@@ -163,7 +167,7 @@ struct Daemon {
     failures: u32,
     last: Option<(Judged, i64)>,
     book: Book,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
     /// Why the last reload was refused.
     refused: Option<String>,
 }
@@ -182,7 +186,7 @@ impl Daemon {
             failures: 0,
             last: None,
             book: Book::default(),
-            outbox: Outbox::default(),
+            outbox: Arc::default(),
             refused: None,
         })
     }
@@ -279,7 +283,7 @@ impl Daemon {
         };
         let keep = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let alerts = self.book.advance(&config.alertmanager, &view, keep);
-        self.outbox = Outbox { settings: config.alertmanager.clone(), life, alerts };
+        self.outbox = Arc::new(Outbox { settings: config.alertmanager.clone(), life, alerts });
     }
 
     /// A sweep that could not even start leaves the last view up.
@@ -334,6 +338,8 @@ impl Daemon {
         self.metrics.notified(notified(&setup));
         self.metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
         self.refused = None;
+        // Another address counts even if the next sweep fails.
+        Arc::make_mut(&mut self.outbox).settings = setup.config.alertmanager.clone();
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
     }

@@ -156,9 +156,16 @@ async fn alerts_come_in_batches_and_a_refused_batch_does_not_hold_back_the_next(
     let mut running = start(outbox(&settings, alerts));
     let sizes: Vec<usize> = (0..3).map(|_| fake.next().alerts.len()).collect();
     assert_eq!(sizes, [100, 100, 50]);
-    let counted = running.tally.wait_for(|tally| tally.accepted >= 150);
+    let counted = running.tally.wait_for(|tally| tally.accepted >= 2);
     let tally = *tokio::time::timeout(PATIENCE, counted).await.expect("in time").expect("it runs");
     assert_eq!(tally.failures, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_asked_even_if_there_is_nothing_to_tell() {
+    let fake = Fake::start("");
+    let _running = start(outbox(&settings(&[&fake.url]), Vec::new()));
+    assert_eq!(fake.next().alerts.len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,7 +195,7 @@ fn a_field_that_nobody_declares_is_gone_and_a_secret_too() {
     let body = json!({"id": id, "type": of, "name": "x", "location": "we", "etag": "W/1", "tags": {"owner": "o"},
         "properties": {"resourceGuid": "g", "addressSpace": {"addressPrefixes": ["10.0.0.0/16"], "ipamPoolPrefixAllocations": []},
                        "subnets": [subnet], "virtualNetworkPeerings": null}});
-    let expected = json!({"id": id, "type": of, "name": "x", "location": "we",
+    let expected = json!({"id": id, "type": of, "name": "x", "location": "we", "tags": {"owner": "o"},
         "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
                        "subnets": [{"id": format!("{id}/subnets/a"), "properties": {
                            "addressPrefix": "10.0.0.0/24", "delegations": [],
@@ -205,7 +205,7 @@ fn a_field_that_nobody_declares_is_gone_and_a_secret_too() {
 
     let (id, of) = named(Kind::Services);
     let kept = keep(
-        json!({"id": id, "type": of, "properties": {"state": "Healthy", "sslKey": "S", "keys": {"primaryKey": "S"}}}),
+        json!({"id": id, "type": of, "tags": {"owner": "o"}, "properties": {"state": "Healthy", "sslKey": "S", "keys": {"primaryKey": "S"}}}),
     );
     assert_eq!(kept, json!({"id": id, "type": of, "properties": {"state": "Healthy"}}));
 }

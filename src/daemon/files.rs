@@ -38,13 +38,15 @@ impl Files {
             let looking = tokio::task::spawn_blocking(move || options.sources());
             let Ok(now) = looking.await else { continue };
             if now != self.read && now == self.last {
+                // It is tried once, whatever comes of it.
+                self.read = now;
                 return;
             }
             self.last = now;
         }
     }
 
-    /// Notes what a reload is about to read.
+    /// Notes what a reload has read.
     pub(super) fn reads(&mut self, sources: Sources) {
         self.read = sources;
         self.last = sources;

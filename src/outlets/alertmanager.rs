@@ -42,7 +42,7 @@ pub fn life(interval: Duration) -> Duration {
 /// What was sent since the start, over all instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Alerts that an instance took, renewals included.
+    /// Requests that an instance took, each with up to a hundred alerts.
     pub accepted: u64,
     /// Requests that failed.
     pub failures: u64,

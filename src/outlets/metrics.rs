@@ -120,7 +120,7 @@ impl Metrics {
             notifications: IntCounterVec::new(
                 Opts::new(
                     "mlfence_notifications_total",
-                    "Alerts that an outlet's receivers took, renewals included.",
+                    "Requests that an outlet's receivers took, renewals of alerts included.",
                 ),
                 &["outlet"],
             )?,
