@@ -32,6 +32,8 @@ pub(super) struct Arm {
     pub(super) tokens: TokenSource,
     permits: Semaphore,
     collection: Collection,
+    /// What each of Azure's rate limits still lets through.
+    paces: Mutex<HashMap<String, Pace>>,
     /// Azure's seconds in one of ours; 1 but in tests.
     pub(super) speed: f64,
 }
@@ -59,18 +61,14 @@ impl Arm {
             tokens: TokenSource::new(config)?,
             permits: Semaphore::new(config.collection.concurrency.max(1)),
             collection: config.collection.clone(),
+            paces: Mutex::default(),
             speed: 1.0,
         })
     }
 
     /// Starts a sweep, or takes up one that began earlier: its deadline and its numbers.
     pub(super) fn session(&self, began: Instant) -> Session<'_> {
-        Session {
-            arm: self,
-            deadline: began + self.collection.deadline,
-            numbers: Mutex::default(),
-            paces: Mutex::default(),
-        }
+        Session { arm: self, deadline: began + self.collection.deadline, numbers: Mutex::default() }
     }
 }
 
@@ -79,8 +77,6 @@ pub(super) struct Session<'a> {
     pub(super) arm: &'a Arm,
     deadline: Instant,
     numbers: Mutex<Numbers>,
-    /// What each of Azure's rate limits still lets through.
-    paces: Mutex<HashMap<String, Pace>>,
 }
 
 enum Outcome {
@@ -277,7 +273,7 @@ impl Session<'_> {
 
     fn pace<T>(&self, bucket: &str, limit: Limit, look: impl FnOnce(&mut Pace, Instant) -> T) -> T {
         let now = Instant::now();
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paces = self.arm.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let pace = paces.entry(bucket.to_owned()).or_insert_with(|| Pace::new(limit, self.arm.speed, now));
         look(pace, now)
     }
