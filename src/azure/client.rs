@@ -22,8 +22,9 @@ use super::retry;
 use crate::config::{Collection, Config};
 use crate::inventory::{Code, GapReason};
 
-/// The longest answer that is read. The longest known one, the service tags of the public cloud, has about 5 MB.
-const LONGEST_BODY: usize = 64 << 20;
+/// The longest answer that is read. Resource Graph stops at 16 MiB; the service tags of the public cloud have about 5 MB.
+/// What is parsed may take twenty times as much memory.
+const LONGEST_BODY: usize = 24 << 20;
 
 /// A connection to one Azure Resource Manager under one identity; it outlives sweeps.
 pub(super) struct Arm {
@@ -204,8 +205,14 @@ impl Session<'_> {
                 Err(error) => return (Some(status), broken(&error)),
             }
         }
-        if status.is_success() {
-            let outcome = match serde_json::from_slice(&body) {
+        // A 202 or a 206 promises the rest of the rows for later.
+        if status == StatusCode::OK {
+            let outcome = match serde_json::from_slice::<Value>(&body) {
+                Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
+                    let failure =
+                        Failure::new(GapReason::Malformed, "an answer holds an error beside its rows");
+                    Outcome::Again { failure, after: None }
+                }
                 Ok(value) => Outcome::Answered(value),
                 // A proxy's page, or an answer that was cut without a sign: the next one may be whole.
                 Err(_) => {
