@@ -66,7 +66,7 @@ clients-sdk:
 	tests/clients/environment.sh sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
-# The same with Azure's command line, which is half a gigabyte to install.
+# The same with Azure's command line, which takes 0.7 GB.
 clients: clients-sdk
 	tests/clients/environment.sh az
 	target/clients/az/bin/python tests/clients/az.py

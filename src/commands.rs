@@ -149,15 +149,14 @@ fn collect_at(config: &Config, depth: Depth) -> Result<azure::Collected, Failure
 
 /// What a sweep met that a person who waited for it should know; none if nothing went wrong on the way.
 fn trouble(numbers: &azure::Numbers) -> Option<String> {
-    let failed: u64 = numbers.failures.values().sum();
-    if numbers.retries == 0 && failed == 0 {
+    // What failed for good is a gap of the report.
+    if numbers.retries == 0 {
         return None;
     }
     let asked: u64 = numbers.requests.values().sum();
-    let mut told = format!("asked Azure {asked} times, {} of them again, {failed} in vain", numbers.retries);
-    let waited = numbers.throttle_wait.as_secs();
-    if waited > 0 {
-        told += &format!("; requests waited {waited} s in all for its rate limits");
+    let mut told = format!("asked Azure {asked} times, {} of them again", numbers.retries);
+    if numbers.throttle_wait.as_secs() > 0 {
+        told += ", and paused for its rate limits";
     }
     Some(told)
 }

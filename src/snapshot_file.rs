@@ -97,28 +97,41 @@ fn read_stream(input: impl BufRead) -> Result<Snapshot, SnapshotError> {
     Snapshot::read_at(input, Depth::Rules)
 }
 
-/// Writes a snapshot beside the place and renames it, so that nobody ever sees half a file.
+/// Writes a snapshot beside the place and renames it, so that nobody ever sees half a file. What a link leads to is
+/// replaced, not the link; into what is no regular file (a pipe, a device) it is written.
 pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotFileError> {
     let failed = |source| SnapshotFileError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let out = BufWriter::new(temporary.as_file_mut());
-    let written = match compression(path) {
-        Compression::None => snapshot.write(out),
-        Compression::Zstd => zstd::Encoder::new(out, 3).and_then(|mut encoder| {
-            snapshot.write(&mut encoder)?;
-            encoder.finish()?.flush()
-        }),
-        Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            snapshot.write(&mut encoder).and_then(|()| encoder.finish()?.flush())
-        }
-    };
-    written.and_then(|()| temporary.as_file().sync_all()).map_err(failed)?;
-    // A snapshot describes a network; the temporary file's 0600 would surprise nobody but backup jobs.
-    let permissions = fs::metadata(path).map(|metadata| metadata.permissions());
-    if let Ok(permissions) = permissions {
-        fs::set_permissions(temporary.path(), permissions).map_err(failed)?;
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let there = fs::metadata(&target).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let out = fs::OpenOptions::new().write(true).open(&target).map_err(failed)?;
+        return write_stream(path, snapshot, BufWriter::new(out)).map_err(failed);
     }
-    temporary.persist(path).map(drop).map_err(|error| failed(error.error))
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    write_stream(path, snapshot, BufWriter::new(temporary.as_file_mut()))
+        .and_then(|()| temporary.as_file().sync_all())
+        .map_err(failed)?;
+    // A snapshot describes a network; the temporary file's 0600 would surprise nobody but backup jobs.
+    if let Some(there) = there {
+        fs::set_permissions(temporary.path(), there.permissions()).map_err(failed)?;
+    }
+    temporary.persist(&target).map(drop).map_err(|error| failed(error.error))
+}
+
+fn write_stream(path: &Path, snapshot: &Snapshot, mut out: impl Write) -> io::Result<()> {
+    match compression(path) {
+        Compression::None => snapshot.write(&mut out)?,
+        Compression::Zstd => {
+            let mut encoder = zstd::Encoder::new(&mut out, 3)?;
+            snapshot.write(&mut encoder)?;
+            encoder.finish()?;
+        }
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
+            snapshot.write(&mut encoder)?;
+            encoder.finish()?;
+        }
+    }
+    out.flush()
 }

@@ -55,7 +55,9 @@ async fn collect(server: &RunningServer, deployers: &[&str]) -> Collected {
     sweep::run(&client, &config.expectations, &BTreeSet::new(), now, &|_| {}).await.expect("a sweep")
 }
 
+/// As fast as the clients of these tests.
 async fn serve(estate: Estate, options: Options) -> RunningServer {
+    let options = Options { time_scale: 100.0, ..options };
     Server::start(estate, options).await.expect("armsim starts")
 }
 

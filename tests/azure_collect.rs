@@ -952,7 +952,7 @@ async fn an_endless_answer_and_a_silent_sign_in_are_given_up() {
     })
     .await;
     let expected =
-        gap(Kind::DenyAssignments, &scope(S1), GapReason::Malformed, "an answer is longer than 64 MiB");
+        gap(Kind::DenyAssignments, &scope(S1), GapReason::Malformed, "an answer is longer than 24 MiB");
     assert_eq!(gaps(&collect(&fake).await), [expected]);
 
     let silent = Fake::start(|_| Reply::Hang).await;
@@ -1038,6 +1038,12 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn logs_hold_paths_and_no_secrets() {
+    // Which levels a place in the code logs at is kept once for the whole process, and other tests listen to none.
+    if role().is_none() {
+        let output = rerun("logs_hold_paths_and_no_secrets", &[("MLFENCE_TEST_ENDPOINT", "own")]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -1305,4 +1311,107 @@ async fn every_query_that_a_sweep_sends_is_written_down_for_microsofts_parser() 
     assert_eq!(lines.lines().count(), queries.len());
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("queries.kql");
     std::fs::write(file, lines).expect("the queries are kept");
+}
+
+/// What is no whole answer, whatever its rows: another 2xx than 200, an error beside the rows.
+#[tokio::test]
+async fn rows_that_come_with_less_than_a_plain_200_are_no_list() {
+    let told = |status, body: Value| {
+        move |call: &Call| match call.path.ends_with("/ws-a/computes") {
+            true => Reply::Json(status, Vec::new(), body.clone()),
+            false => healthy(call),
+        }
+    };
+    let error = json!({"value": [], "error": {"code": "ServerTimeout", "message": "m"}});
+    for (status, body, detail) in [
+        (202, json!({"value": []}), "HTTP 202"),
+        (206, json!({"value": []}), "HTTP 206"),
+        (200, error, "an answer holds an error beside its rows"),
+    ] {
+        let fake = Fake::start(told(status, body)).await;
+        let expected = gap(Kind::Computes, &workspace(S1, "ws-a"), GapReason::Malformed, detail);
+        assert_eq!(gaps(&collect(&fake).await), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_in_a_state_that_nobody_knows_is_read() {
+    for (states, swept) in [
+        (["Locked", "Enabled"], 2),
+        (["Disabled", "Enabled"], 1),
+        // Told twice, in two states, below.
+        (["Enabled", "Disabled"], 1),
+    ] {
+        let fake = Fake::start(move |call| match call.path == "/subscriptions" {
+            true => {
+                let of = |id: &str, state: &str| json!({"id": format!("/subscriptions/{id}"), "subscriptionId": id, "displayName": id, "tenantId": "tenant", "state": state});
+                let rows = [of(S1, states[0]), of(S2, states[1]), of(S1, "Disabled")];
+                Reply::ok(json!({ "value": rows }))
+            }
+            false => healthy(call),
+        })
+        .await;
+        assert_eq!(collect(&fake).await.header.subscriptions.len(), swept, "{states:?}");
+    }
+}
+
+/// Dots would be resolved on the way, and another list be taken for this one.
+#[tokio::test]
+async fn an_id_that_would_lead_elsewhere_is_not_asked() {
+    let odd = workspace(S1, "%2e%2e");
+    let of_odd = odd.clone();
+    let fake = Fake::start(move |call| match asks_for(call, "microsoft.machinelearningservices/workspaces") {
+        true => {
+            let row = json!({"id": of_odd, "type": "microsoft.machinelearningservices/workspaces", "subscriptionId": S1});
+            graph(call, vec![row])
+        }
+        false => healthy(call),
+    })
+    .await;
+    let snapshot = collect(&fake).await;
+    let detail = "an id cannot be asked for as it is spelled";
+    let of = |kind| gap(kind, &odd, GapReason::Malformed, detail);
+    assert_eq!(gaps(&snapshot), [of(Kind::Computes), of(Kind::Services)]);
+    assert!(fake.calls().iter().all(|call| !call.path.ends_with("/computes")));
+}
+
+/// Millions of rows that are none are one gap, and one word of it.
+#[tokio::test]
+async fn many_bad_rows_are_told_once() {
+    let fake = Fake::start(|call| match call.path.ends_with("/ws-a/computes") {
+        true => Reply::ok(json!({"value": vec![0; 100_000]})),
+        false => healthy(call),
+    })
+    .await;
+    let detail = "a row was unreadable: a record must be a JSON object";
+    let expected = gap(Kind::Computes, &workspace(S1, "ws-a"), GapReason::Malformed, detail);
+    assert_eq!(gaps(&collect(&fake).await), [expected]);
+}
+
+/// An identity provider that answers nonsense, or says the request back, ends nothing and betrays nothing.
+#[tokio::test]
+async fn nonsense_from_the_sign_in_is_an_error_without_the_secret() {
+    for lifetime in [i64::MAX, i64::MIN] {
+        let fake = Fake::start(move |call| match call.path.ends_with("/token") {
+            true => {
+                Reply::ok(json!({"token_type": "Bearer", "expires_in": lifetime, "access_token": "TOKEN0"}))
+            }
+            false => healthy(call),
+        })
+        .await;
+        let (config, _file) = config(&fake.base);
+        let error = sweep(&config, &[]).await.expect_err("no token");
+        assert!(error.to_string().starts_with("cannot sign in to Azure: "), "{error}");
+    }
+    let fake = Fake::start(|call| match call.path.ends_with("/token") {
+        true => {
+            let echo = format!("cannot read grant_type=client_credentials&client_secret={SECRET}&scope=x");
+            Reply::Json(400, Vec::new(), json!({"error": "invalid_request", "error_description": echo}))
+        }
+        false => healthy(call),
+    })
+    .await;
+    let (config, _file) = config(&fake.base);
+    let error = sweep(&config, &[]).await.expect_err("no token").to_string();
+    assert!(!error.contains(SECRET) && error.contains("cannot read"), "{error}");
 }

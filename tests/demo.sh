@@ -16,6 +16,7 @@ trap cleanup EXIT
 trap 'exit 0' INT TERM
 
 "$bin/armsim" estate demo -o "$work/estate.jsonl" >/dev/null
+: >"$work/armsim.env"
 "$bin/armsim" serve "$work/estate.jsonl" --port "${ARMSIM_PORT:-0}" >"$work/armsim.env" 2>"$work/armsim.log" &
 pids+=($!)
 for _ in $(seq 100); do grep -q '^IDENTITY_HEADER=' "$work/armsim.env" && break; sleep 0.1; done

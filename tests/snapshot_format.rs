@@ -143,3 +143,26 @@ fn secrets_do_not_pass_through() {
     let out = String::from_utf8(out).expect("text");
     assert!(!out.contains("CANARY") && out.contains("Healthy"), "{out}");
 }
+
+/// What a link leads to is replaced and the link stays; a pipe takes the bytes and stays a pipe.
+#[test]
+fn links_and_pipes_stay_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("{HEADER}\n{END}\n");
+    let snapshot = Snapshot::read_at(text.as_bytes(), Depth::Rules).expect("read");
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("target.jsonl"), "old").expect("written");
+    std::os::unix::fs::symlink("target.jsonl", path("link.jsonl")).expect("linked");
+    snapshot_file::write(&path("link.jsonl"), &snapshot).expect("written");
+    assert!(fs::symlink_metadata(path("link.jsonl")).expect("there").is_symlink());
+    assert_eq!(snapshot_file::read(&path("target.jsonl")).expect("read"), snapshot);
+
+    let pipe = path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).expect("read")
+    });
+    snapshot_file::write(&pipe, &snapshot).expect("written");
+    assert_eq!(reader.join().expect("it reads"), fs::read_to_string(path("target.jsonl")).expect("read"));
+}

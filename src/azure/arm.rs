@@ -12,6 +12,9 @@ use crate::inventory::{Depth, GapReason, Kind, Record};
 /// A list of more pages than this is a loop of another sort.
 const MOST_PAGES: usize = 10_000;
 
+/// How many different things are said of a list's rows.
+const MOST_COMPLAINTS: usize = 10;
+
 /// What a list gave.
 #[derive(Default)]
 pub(super) struct Listing {
@@ -92,19 +95,21 @@ impl Listing {
     /// The rows as records of the kind that was asked for, with what is kept of them, and what is wrong with the list.
     pub(super) fn into_records(self, kind: Kind, depth: Depth) -> (Vec<Record>, Vec<Failure>) {
         let mut lost: Vec<Failure> = self.lost.into_iter().collect();
-        let mut records = Vec::with_capacity(self.rows.len());
+        let mut records = Vec::new();
         for row in self.rows {
-            match Record::from_body(row) {
-                Ok(record) if record.kind() == Some(kind) => records.push(depth.keep(record)),
-                Ok(_) => {
-                    lost.push(Failure::new(GapReason::Malformed, "a row is of another type than the list"))
+            let wrong = match Record::from_body(row) {
+                Ok(record) if record.kind() == Some(kind) => {
+                    records.push(depth.keep(record));
+                    continue;
                 }
-                Err(error) => {
-                    lost.push(Failure::new(GapReason::Malformed, format!("a row was unreadable: {error}")))
-                }
+                Ok(_) => "a row is of another type than the list".to_owned(),
+                Err(error) => format!("a row was unreadable: {error}"),
+            };
+            // One of each sort says it all, however many millions there are.
+            if !lost.iter().any(|failure| failure.detail == wrong) && lost.len() < MOST_COMPLAINTS {
+                lost.push(Failure::new(GapReason::Malformed, wrong));
             }
         }
-        lost.dedup();
         (records, lost)
     }
 }

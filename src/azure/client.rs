@@ -22,8 +22,9 @@ use super::retry;
 use crate::config::{Collection, Config};
 use crate::inventory::{Code, GapReason};
 
-/// The longest answer that is read. The longest known one, the service tags of the public cloud, has about 5 MB.
-const LONGEST_BODY: usize = 64 << 20;
+/// The longest answer that is read. Resource Graph stops at 16 MiB; the service tags of the public cloud have about 5 MB.
+/// What is parsed may take twenty times as much memory.
+const LONGEST_BODY: usize = 24 << 20;
 
 /// A connection to one Azure Resource Manager under one identity; it outlives sweeps.
 pub(super) struct Arm {
@@ -32,6 +33,8 @@ pub(super) struct Arm {
     pub(super) tokens: TokenSource,
     permits: Semaphore,
     collection: Collection,
+    /// What each of Azure's rate limits still lets through.
+    paces: Mutex<HashMap<String, Pace>>,
     /// Azure's seconds in one of ours; 1 but in tests.
     pub(super) speed: f64,
 }
@@ -59,18 +62,14 @@ impl Arm {
             tokens: TokenSource::new(config)?,
             permits: Semaphore::new(config.collection.concurrency.max(1)),
             collection: config.collection.clone(),
+            paces: Mutex::default(),
             speed: 1.0,
         })
     }
 
     /// Starts a sweep, or takes up one that began earlier: its deadline and its numbers.
     pub(super) fn session(&self, began: Instant) -> Session<'_> {
-        Session {
-            arm: self,
-            deadline: began + self.collection.deadline,
-            numbers: Mutex::default(),
-            paces: Mutex::default(),
-        }
+        Session { arm: self, deadline: began + self.collection.deadline, numbers: Mutex::default() }
     }
 }
 
@@ -79,8 +78,6 @@ pub(super) struct Session<'a> {
     pub(super) arm: &'a Arm,
     deadline: Instant,
     numbers: Mutex<Numbers>,
-    /// What each of Azure's rate limits still lets through.
-    paces: Mutex<HashMap<String, Pace>>,
 }
 
 enum Outcome {
@@ -208,8 +205,14 @@ impl Session<'_> {
                 Err(error) => return (Some(status), broken(&error)),
             }
         }
-        if status.is_success() {
-            let outcome = match serde_json::from_slice(&body) {
+        // A 202 or a 206 promises the rest of the rows for later.
+        if status == StatusCode::OK {
+            let outcome = match serde_json::from_slice::<Value>(&body) {
+                Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
+                    let failure =
+                        Failure::new(GapReason::Malformed, "an answer holds an error beside its rows");
+                    Outcome::Again { failure, after: None }
+                }
                 Ok(value) => Outcome::Answered(value),
                 // A proxy's page, or an answer that was cut without a sign: the next one may be whole.
                 Err(_) => {
@@ -277,7 +280,7 @@ impl Session<'_> {
 
     fn pace<T>(&self, bucket: &str, limit: Limit, look: impl FnOnce(&mut Pace, Instant) -> T) -> T {
         let now = Instant::now();
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paces = self.arm.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let pace = paces.entry(bucket.to_owned()).or_insert_with(|| Pace::new(limit, self.arm.speed, now));
         look(pace, now)
     }

@@ -2,6 +2,7 @@
 //!
 //! There is no chain of guesses. Requests, and what becomes of a token, are `client`'s affair.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use azure_identity::{
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     WorkloadIdentityCredentialOptions,
 };
+use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use url::Url;
@@ -125,9 +127,12 @@ impl TokenSource {
         };
         state.credential = Some(credential.clone());
         let scopes = [self.config.cloud.token_scope()];
-        match tokio::time::timeout(self.wait, credential.get_token(&scopes, None)).await {
-            Ok(Ok(token)) => Ok(token),
-            Ok(Err(error)) => Err(TokenError::Refused(in_words(&error))),
+        // The SDK panics over a lifetime that no calendar holds; the identity provider's nonsense must not end the daemon.
+        let asking = AssertUnwindSafe(credential.get_token(&scopes, None)).catch_unwind();
+        match tokio::time::timeout(self.wait, asking).await {
+            Ok(Ok(Ok(token))) => Ok(token),
+            Ok(Ok(Err(error))) => Err(TokenError::Refused(in_words(&error))),
+            Ok(Err(_)) => Err(TokenError::Refused("the sign-in's answer makes no sense".to_owned())),
             Err(_) => Err(TokenError::Late(self.wait)),
         }
     }
@@ -248,7 +253,8 @@ fn read_secret(source: &SecretSource) -> Result<Secret, String> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// An error with its causes on one line. Entra's texts name the application and the directory, no secret.
+/// An error with its causes on one line. Entra's texts name the application and the directory, no secret; whoever else
+/// answers in its place may send the request back, so that nothing that looks like a form is repeated.
 fn in_words(error: &azure_core::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -259,7 +265,9 @@ fn in_words(error: &azure_core::Error) -> String {
         }
         cause = inner.source();
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(600).collect()
+    let form =
+        |word: &&str| !["client_secret", "assertion", "refresh_token"].iter().any(|key| word.contains(key));
+    text.split_whitespace().filter(form).collect::<Vec<_>>().join(" ").chars().take(600).collect()
 }
 
 /// Sends sign-in requests to the configured authority. The SDK refuses an authority that is not https at

@@ -73,6 +73,14 @@ impl Request {
         Self { url: endpoint.at(path, api_version), query: None }
     }
 
+    /// GET of a list below a scope that Azure named. None if it would not arrive as it is spelled: dots among its segments
+    /// would be resolved, and lead to another list.
+    pub(super) fn below(endpoint: &Endpoint, scope: &str, path: &str, api_version: &str) -> Option<Self> {
+        let path = format!("{scope}/{path}");
+        let request = Self::get(endpoint, &path, api_version);
+        (request.url.path().split('/').count() == path.split('/').count()).then_some(request)
+    }
+
     /// GET of the role assignments at a scope that reach a principal, groups resolved. None if either would not arrive in
     /// the URL as it is: an answer to another question would be worse than none.
     pub(super) fn assigned_to(endpoint: &Endpoint, ask: &AskAssignedTo) -> Option<Self> {

@@ -197,7 +197,8 @@ impl Page {
         let truncated = match body.get("resultTruncated") {
             Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
             Some(Value::Bool(told)) => *told,
-            _ => false,
+            None | Some(Value::Null) => false,
+            Some(_) => true,
         };
         let count = body.get("count").and_then(Value::as_u64);
         let truncated = truncated || count.is_some_and(|count| count != rows.len() as u64);
@@ -367,6 +368,7 @@ mod tests {
         for (key, value, expected) in [
             ("resultTruncated", json!("true"), GapReason::Truncated),
             ("resultTruncated", json!(true), GapReason::Truncated),
+            ("resultTruncated", json!(1), GapReason::Truncated),
             ("totalRecords", json!(2), GapReason::Truncated),
             ("count", json!(2), GapReason::Truncated),
             ("totalRecords", json!(null), GapReason::Malformed),

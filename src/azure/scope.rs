@@ -43,10 +43,11 @@ impl Visible {
         Some((id, Self { name, tenant, state, tags }))
     }
 
-    /// Whether Azure answers for the resources in it; `Disabled` and `Deleted` subscriptions are not read.
+    /// Whether Azure answers for the resources in it; `Disabled` and `Deleted` subscriptions are not read. A state that
+    /// nobody knows yet is asked about all the same.
     pub(super) fn is_live(&self) -> bool {
-        let live = ["Enabled", "Warned", "PastDue"];
-        self.state.as_deref().is_none_or(|state| live.iter().any(|name| name.eq_ignore_ascii_case(state)))
+        let gone = ["Disabled", "Deleted"];
+        !self.state.as_deref().is_some_and(|state| gone.iter().any(|name| name.eq_ignore_ascii_case(state)))
     }
 }
 

@@ -60,7 +60,11 @@ pub(super) async fn list(
         }
         match (read, Record::from_body(row)) {
             (Some((id, subscription)), Ok(record)) => {
-                visible.insert(id, subscription);
+                // Told twice, in two states: whichever lets it be read.
+                let known = visible.entry(id).or_insert_with(|| subscription.clone());
+                if !known.is_live() {
+                    *known = subscription;
+                }
                 records.push(depth.keep(record));
             }
             _ => {

@@ -188,7 +188,10 @@ type Records = (Vec<Record>, Vec<Failure>);
 /// Reads a list. What is not kept of it goes at once, since the lists of a large estate are under way together.
 async fn list(session: &Session<'_>, kind: Kind, scope: &str, path: &str, depth: Depth) -> Records {
     let version = ARM_KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, version)| version);
-    let request = Request::get(&session.arm.endpoint, &format!("{scope}/{path}"), version);
+    let Some(request) = Request::below(&session.arm.endpoint, scope, path, version) else {
+        let failure = Failure::new(GapReason::Malformed, "an id cannot be asked for as it is spelled");
+        return (Vec::new(), vec![failure]);
+    };
     arm::list(session, kind.name(), request, "value").await.into_records(kind, depth)
 }
 

@@ -1,7 +1,7 @@
 //! `mlfence audit`: one sweep, one report.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use crate::audit::{Setup, judge_and_release};
 use crate::cli::{AuditArguments, CLEAN, FINDINGS, Format, INCOMPLETE, StatusArgument, UNKNOWN};
@@ -24,12 +24,17 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
             collect(&setup.config)?.snapshot
         }
     };
+    let any_workspace = snapshot.records.values().any(|record| record.kind() == Some(Kind::Workspaces));
     let judged = judge_and_release(&setup, &mut snapshot, &only);
     let code = exit_code(&judged.report, &snapshot, arguments);
     print(&shown(judged.report, arguments)?)?;
     if code == INCOMPLETE {
         let message = "no subscription showed its workspaces, so nothing could be judged; the report says what is missing";
         return Err(Failure::incomplete(message));
+    }
+    if !any_workspace {
+        // Not a success that a pipeline on the wrong subscription should go by, nor a failure of the audit.
+        let _ = writeln!(io::stderr(), "mlfence: no workspace lies in the scope, so nothing was judged");
     }
     if arguments.setup.config.is_none() && arguments.format == Format::Table {
         print("judged without --config: nothing is declared, and every policy has its own severity\n")?;

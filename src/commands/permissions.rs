@@ -170,7 +170,10 @@ fn write_grant(out: &mut String, check: &Check) {
         let flags: Vec<String> = guids.iter().map(|guid| format!("--subscription {guid}")).collect();
         (flags.join(" "), guids.iter().map(|guid| format!("/subscriptions/{guid}")).collect())
     };
-    let _ = writeln!(out, "to grant it (update in place of create where the role is there already)");
+    let _ = writeln!(
+        out,
+        "to grant it, with the role made first where it is not there yet (an update replaces its scopes: name the old ones too)"
+    );
     let _ = writeln!(out, "  mlfence permissions {flags} > mlfence-reader.json");
     let _ = writeln!(out, "  az role definition create --role-definition @mlfence-reader.json");
     for scope in scopes {

@@ -293,11 +293,17 @@ fn jitter(node: &Node<'_>) -> Option<f64> {
     }
 }
 
+/// The longest time that is meant; beyond it a unit was mistaken.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
 pub(super) fn set_duration(node: Option<&Node<'_>>, at_least_seconds: u64, into: &mut Duration) {
     let Some(node) = node else { return };
     let Some(text) = node.string() else { return };
     match humantime::parse_duration(text.trim()) {
-        Ok(value) if value >= Duration::from_secs(at_least_seconds) => *into = value,
+        Ok(value) if value >= Duration::from_secs(at_least_seconds) && value <= LONGEST => *into = value,
+        Ok(value) if value > LONGEST => {
+            node.problem(format!("must be at most {}", humantime::format_duration(LONGEST)));
+        }
         Ok(_) => node.problem(format!("must be at least {at_least_seconds}s")),
         Err(error) => node.problem(format!("`{text}` is no duration such as 15m: {error}")),
     }

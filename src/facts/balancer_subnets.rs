@@ -37,7 +37,12 @@ pub(super) fn of(
         }
     }
     let internal = !matches!(declared, Ok(RouterKind::PublicLoadBalancer | RouterKind::NoLoadBalancer));
-    if let Some(name) = declared_subnet.clone()?.filter(|_| internal) {
+    let name = match declared_subnet {
+        // What serves is there, whatever a record that leaves it out would have meant.
+        Err(reason) if reason.code == Code::NotTold && !subnets.is_empty() => None,
+        told => told.clone()?,
+    };
+    if let Some(name) = name.filter(|_| internal) {
         // Only a name: it is looked for in the cluster's VNet.
         for vnet in vnets.as_ref().map_err(Clone::clone)? {
             let id = vnet.child(&format!("subnets/{name}"));

@@ -128,8 +128,9 @@ impl Settlement {
         }
         let mut counts: BTreeMap<SettleBy, usize> = BTreeMap::new();
         for deed in &self.deeds {
-            *counts.entry(deed.by).or_default() +=
-                if is_role(deed.by, &deed.what) { 1 } else { deed.what.len() };
+            // A role is one grant, and a wider sweep one sweep, whatever they bring.
+            let one = is_role(deed.by, &deed.what) || deed.by == SettleBy::Scope;
+            *counts.entry(deed.by).or_default() += if one { 1 } else { deed.what.len() };
         }
         let parts: Vec<String> = counts
             .iter()

@@ -143,12 +143,13 @@ impl Workspace {
 }
 
 /// The other compute types that v1 services are known to have. A word that is none of them does not say "not ACI".
-const NOT_ACI: [&str; 10] = [
+const NOT_ACI: [&str; 11] = [
     "aks",
     "aksendpoint",
     "amlarc",
     "amlcompute",
     "batchamlcompute",
+    "fpga",
     "iot",
     "mir",
     "miramlcompute",
