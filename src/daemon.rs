@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_and_release};
+use crate::audit::{Judged, PolicyArguments, Setup, SetupError, judge_and_release, waive};
 use crate::azure::{self, CollectError};
 use crate::findings::ledger::Sweep;
 use crate::findings::{Ledger, Status};
@@ -209,8 +209,11 @@ impl Daemon {
 
     async fn judge(&self, mut snapshot: Snapshot) -> Judged {
         let setup = Arc::clone(&self.setup);
-        let judging =
-            tokio::task::spawn_blocking(move || judge_and_release(&setup, &mut snapshot, &BTreeSet::new()));
+        let judging = tokio::task::spawn_blocking(move || {
+            let mut judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::new());
+            waive(&setup, &mut judged, OffsetDateTime::now_utc());
+            judged
+        });
         match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

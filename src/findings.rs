@@ -7,7 +7,9 @@ pub mod ledger;
 pub mod remediation;
 pub mod report;
 pub mod settle;
+pub mod waivers;
 
 pub use judge::{PolicyResult, Status, judge};
 pub use ledger::Ledger;
 pub use report::Report;
+pub use waivers::Waiver;

@@ -19,6 +19,7 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         directories: arguments.policies,
         allow_replace: arguments.allow_replace,
         whole_gate: false,
+        waivers: Vec::new(),
     };
     let setup = Setup::load(Some(&arguments.config), &policies)?;
     let options = Options { config: arguments.config, policies };

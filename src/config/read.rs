@@ -34,6 +34,13 @@ pub(super) fn config(node: &Node<'_>) -> Config {
     if let Some(node) = table.take("policies") {
         config.policies = policies(&node);
     }
+    if let Some(mut waivers) = table.take("waivers").and_then(|node| node.table()) {
+        if let Some(list) = waivers.take("files") {
+            config.waivers.files = list.list_of(|item| item.string().map(PathBuf::from));
+        }
+        set_duration(waivers.take("longest"), 86_400, &mut config.waivers.longest);
+        waivers.finish();
+    }
     if let Some(mut schedule) = table.take("schedule").and_then(|node| node.table()) {
         set_duration(schedule.take("interval"), 10, &mut config.schedule.interval);
         if let Some(node) = schedule.take("jitter") {

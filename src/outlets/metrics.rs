@@ -13,6 +13,7 @@ use prometheus::{
 };
 
 use crate::findings::ledger::{Changes, Finding, Resolution};
+use crate::findings::waivers::State;
 use crate::findings::{Report, Status};
 use crate::inventory::{Code, Inventory, Kind, ResourceId};
 use crate::severity::Severity;
@@ -169,6 +170,7 @@ impl Metrics {
             results(&registry, view.report)?;
             findings(&registry, view.open)?;
             records(&registry, view.inventory)?;
+            waivers(&registry, view.report)?;
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&registry.gather(), &mut text)?;
@@ -265,7 +267,7 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
             let labels = [result.policy.as_str(), severity, status.name(), result.subscription()];
             results.with_label_values(&labels).add((status == result.status).into());
         }
-        if let Some(reason) = &result.reason {
+        if let Some(reason) = result.open_reason() {
             unknown.with_label_values(&[reason.code.name(), result.subscription()]).inc();
         }
     }
@@ -303,6 +305,18 @@ fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> 
     }
     registry.register(Box::new(gauge))?;
     registry.register(Box::new(oldest))
+}
+
+fn waivers(registry: &Registry, report: &Report) -> Built<()> {
+    let gauge = IntGaugeVec::new(
+        Opts::new("mlfence_waivers", "Waivers, by how they stood in the last sweep."),
+        &["state"],
+    )?;
+    for state in State::ALL {
+        let n = report.waivers.iter().filter(|standing| standing.state == state).count();
+        gauge.with_label_values(&[state.name()]).set(i64::try_from(n).unwrap_or(i64::MAX));
+    }
+    registry.register(Box::new(gauge))
 }
 
 fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {
