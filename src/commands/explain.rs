@@ -179,7 +179,7 @@ impl Page {
         self.paragraph(&title, &said);
         if !result.reasons.is_empty() {
             let digest = digest_of_reasons(&result.reasons);
-            self.waiver(result.waiver.as_ref(), Status::Unknown, &digest);
+            self.waiver(result.waiver.as_ref(), "accepts: unknown", &digest);
         }
         for (at, violation) in result.violations.iter().enumerate() {
             if result.violations.len() > 1 {
@@ -207,7 +207,8 @@ impl Page {
         if !decided.is_empty() {
             self.paragraph("what decided", &decided.join("\n"));
         }
-        self.waiver(violation.waiver.as_ref(), Status::Fail, &violation.evidence_digest);
+        let key = format!("key: {}", printable(&violation.key));
+        self.waiver(violation.waiver.as_ref(), &key, &violation.evidence_digest);
         self.paragraph("what would fix it", &violation.remediation);
         let names = Names::of(&result.subject, &violation.evidence, violation.resource.as_deref());
         let mut changed = names.resources(&policy.metadata.remediation);
@@ -226,18 +227,18 @@ impl Page {
         }
     }
 
-    /// The waiver that holds, and the digest that one can be pinned to.
-    fn waiver(&mut self, waiver: Option<&Waiver>, would_be: Status, digest: &str) {
-        let pin = format!("pin a waiver to this by\nevidence: {digest}");
-        match waiver {
-            None => self.paragraph("waiver", &format!("none; {pin}")),
+    /// The waiver that holds, or the lines by which one would accept just this.
+    fn waiver(&mut self, waiver: Option<&Waiver>, what: &str, digest: &str) {
+        let told = match waiver {
+            None => "none; in one for just this, and for as long as its facts are these, stands".to_owned(),
             Some(waiver) => {
-                let pinned = if waiver.evidence.is_some() { "it is pinned to this" } else { &pin };
-                let told = printable(&waived(waiver, would_be));
-                let told = format!("{told}\nat {}; {pinned}", printable(&waiver.at));
-                self.paragraph("waiver", &told);
+                let pinned =
+                    if waiver.evidence.is_some() { "pinned to" } else { "not pinned to its evidence" };
+                let waived = printable(&waived(waiver));
+                format!("{waived}\nat {}, {pinned}", printable(&waiver.at))
             }
-        }
+        };
+        self.paragraph("waiver", &format!("{told}\n{what}\nevidence: {digest}"));
     }
 
     fn facts(&mut self, subject: &Subject, facts: &Value) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use crate::findings::waivers::{Standing, State};
+use crate::findings::waivers::{Accepts, Standing, State};
 use crate::findings::{PolicyResult, Report, Status, Waiver};
 use crate::inventory::{Gap, ResourceId, printable};
 use crate::severity::Severity;
@@ -174,7 +174,7 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
         if let Some(waiver) = &violation.waiver {
-            write_wrapped(out, "", 11, &waived(waiver, Status::Fail), layout)?;
+            write_wrapped(out, "", 11, &waived(waiver), layout)?;
             continue;
         }
         for (at, line) in violation.remediation.trim().lines().enumerate() {
@@ -190,7 +190,7 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
         write_wrapped(out, "", 11, &format!("{}: {}", reason.code.name(), reason.message), layout)?;
     }
     if let Some(waiver) = &result.waiver {
-        write_wrapped(out, "", 11, &waived(waiver, Status::Unknown), layout)?;
+        write_wrapped(out, "", 11, &waived(waiver), layout)?;
     }
     for note in &result.notes {
         write_wrapped(out, "", 11, &format!("note: {}", note.message), layout)?;
@@ -199,8 +199,12 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
 }
 
 /// What is accepted, by whom and until when.
-pub(crate) fn waived(waiver: &Waiver, would_be: Status) -> String {
+pub(crate) fn waived(waiver: &Waiver) -> String {
     let Waiver { expires, owner, reason, .. } = waiver;
+    let would_be = match waiver.accepts {
+        Accepts::Fail => Status::Fail,
+        Accepts::Unknown => Status::Unknown,
+    };
     format!("would be {}; waived until {expires} by {owner}: {reason}", would_be.name())
 }
 

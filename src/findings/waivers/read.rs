@@ -93,7 +93,9 @@ fn waiver(item: &Node<'_>, file: &str, rules: &Rules<'_>) -> Option<Waiver> {
     let (policy, scope, allow_broad) = (policy?, scope?, allow_broad?);
     if !allow_broad {
         let critical = rules.policies.get(&policy) == Some(&Severity::Critical);
-        broad(item, &policy, critical, &scope);
+        if broad(item, &policy, critical, &scope) {
+            return None;
+        }
     }
     Some(Waiver {
         id,
@@ -110,14 +112,16 @@ fn waiver(item: &Node<'_>, file: &str, rules: &Rules<'_>) -> Option<Waiver> {
     })
 }
 
-/// What a waiver must not cover by the way.
-fn broad(item: &Node<'_>, policy: &str, critical: bool, scope: &ResourceId) {
-    if segments(scope).len() <= 2 {
+/// Whether a waiver covers what it must not cover by the way.
+fn broad(item: &Node<'_>, policy: &str, critical: bool, scope: &ResourceId) -> bool {
+    let wide = segments(scope).len() <= 2;
+    if wide {
         item.problem("covers a whole subscription or more; narrow `scope`, or set `allow_broad: true`");
     }
     if critical {
         item.problem(format!("{policy} is critical; to accept it all the same set `allow_broad: true`"));
     }
+    wide || critical
 }
 
 /// The value of a key that every waiver has. The value that is there and wrong has told its own problem.
