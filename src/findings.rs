@@ -1,4 +1,4 @@
-//! From what policies say to verdicts, reports and findings with a history.
+//! From what policies say to verdicts, waivers, reports and findings with a history.
 //!
 //! Pure: the time is an argument. Where a ledger is kept, and who is told, is not known here.
 

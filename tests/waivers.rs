@@ -266,8 +266,8 @@ fn demo() -> &'static Report {
 /// A waiver that is likely to meet something: made of a result of the demo, and then perhaps of something else.
 fn waiver() -> impl Strategy<Value = Waiver> {
     let parts = (any::<Index>(), any::<Index>(), any::<Index>(), 0..9_usize, 0..4_usize, -2..30_i64);
-    (parts, any::<[bool; 3]>()).prop_map(
-        |((of, other, violation, cut, key, ahead), [fail, elsewhere, pin])| {
+    (parts, any::<[bool; 4]>()).prop_map(
+        |((of, other, violation, cut, key, ahead), [fail, elsewhere, pin, changed])| {
             let results = &demo().results;
             let result = of.get(results);
             let place = if elsewhere { other.get(results) } else { result };
@@ -283,7 +283,10 @@ fn waiver() -> impl Strategy<Value = Waiver> {
                 reason: "r".to_owned(),
                 owner: "o".to_owned(),
                 expires: TODAY + Duration::days(ahead),
-                evidence: violation.filter(|_| pin).map(|violation| violation.evidence_digest.clone()),
+                evidence: violation.filter(|_| pin).map(|violation| match changed {
+                    true => format!("sha256:{}", "0".repeat(64)),
+                    false => violation.evidence_digest.clone(),
+                }),
                 allow_broad: true,
                 at: "w.yaml:1".to_owned(),
             }

@@ -230,7 +230,7 @@ impl Page {
     /// The waiver that holds, or the lines by which one would accept just this.
     fn waiver(&mut self, waiver: Option<&Waiver>, what: &str, digest: &str) {
         let told = match waiver {
-            None => "none; in one for just this, and for as long as its facts are these, stands".to_owned(),
+            None => "none; these lines would pin one to just this, until its facts change".to_owned(),
             Some(waiver) => {
                 let pinned =
                     if waiver.evidence.is_some() { "pinned to" } else { "not pinned to its evidence" };

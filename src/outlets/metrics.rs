@@ -256,7 +256,7 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
     let unknown = IntGaugeVec::new(
         Opts::new(
             "mlfence_unknown_results",
-            "Unknown verdicts of the last sweep, by the code of their first reason.",
+            "Unknown verdicts of the last sweep that no waiver accepts, by the code of their first reason.",
         ),
         &["code", "subscription"],
     )?;

@@ -272,7 +272,9 @@ fn write_waivers(out: &mut String, waivers: &[Standing], layout: Layout) -> fmt:
         };
         let Waiver { policy, scope, key, owner, expires, at, .. } = waiver;
         let key = key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
-        let text = format!("{policy} at {scope}{key}, until {expires}, by {owner}: {what} ({at})");
+        // The whole id stands where the waiver does.
+        let name = if scope.name().is_empty() { scope.key() } else { scope.name() };
+        let text = format!("{policy} at {name}{key}, until {expires}, by {owner}: {what} ({at})");
         write_wrapped(out, &format!("  {:<11}", state.name()), 13, &text, layout)?;
     }
     Ok(())
