@@ -6,11 +6,14 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::{fs, io, thread};
 
+use time::{OffsetDateTime, UtcOffset};
+
 use crate::config::Config;
 use crate::facts::{self, Document, Hidden};
 use crate::findings::judge::{Subject, judge_hidden};
+use crate::findings::waivers::{self, Waiver};
 use crate::findings::{PolicyResult, Report, judge};
-use crate::inventory::{Inventory, Snapshot};
+use crate::inventory::{Inventory, Snapshot, printable};
 use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
 use crate::severity::Severity;
 
@@ -18,21 +21,23 @@ mod sources;
 
 pub use self::sources::Sources;
 
-/// Everything that stands before a sweep: a valid configuration and a bundle that passed the load gate.
+/// Everything that stands before a sweep: a valid configuration, a bundle that passed the load gate, and waivers.
 #[derive(Clone)]
 pub struct Setup {
     /// The configuration.
     pub config: Config,
     /// The policies.
     pub bundle: Bundle,
+    /// What is accepted.
+    pub waivers: Vec<Waiver>,
 }
 
-/// Every problem of a configuration and its policies, each with its file and line.
+/// Every problem of a configuration, its policies and its waivers, each with its file and line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SetupError(pub Vec<String>);
 
-/// Policies from the command line, on top of the configuration's.
+/// Policies and waivers from the command line, on top of the configuration's.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyArguments {
     /// Folders of policies.
@@ -41,6 +46,8 @@ pub struct PolicyArguments {
     pub allow_replace: bool,
     /// Whether shipped policies too are put through the whole gate, with their cases and tests.
     pub whole_gate: bool,
+    /// Files of waivers.
+    pub waivers: Vec<PathBuf>,
 }
 
 /// Reads and validates a configuration file, or takes the defaults. No policy is loaded, which takes longer than a
@@ -54,7 +61,7 @@ pub fn load_config(path: Option<&Path>) -> Result<Config, SetupError> {
 }
 
 impl Setup {
-    /// Reads and validates a configuration file (or takes the defaults) and loads every policy.
+    /// Reads and validates a configuration file (or takes the defaults) and loads every policy and waiver.
     pub fn load(path: Option<&Path>, arguments: &PolicyArguments) -> Result<Self, SetupError> {
         let (mut config, mut problems) = match path {
             None => (Config::default(), Vec::new()),
@@ -62,12 +69,17 @@ impl Setup {
         };
         config.policies.directories.extend(arguments.directories.iter().cloned());
         config.policies.allow_replace |= arguments.allow_replace;
-        match load_bundle(&config, path, arguments.whole_gate) {
-            Ok(bundle) if problems.is_empty() => return Ok(Self { config, bundle }),
-            Ok(_) => {}
-            Err(SetupError(more)) => problems.extend(more),
+        config.waivers.files.extend(arguments.waivers.iter().cloned());
+        let bundle = load_bundle(&config, path, arguments.whole_gate);
+        let mut waivers = Vec::new();
+        match &bundle {
+            Ok(bundle) => problems.extend(read_waivers(&config, bundle, &mut waivers)),
+            Err(SetupError(more)) => problems.extend(more.iter().cloned()),
         }
-        Err(SetupError(problems))
+        match bundle {
+            Ok(bundle) if problems.is_empty() => Ok(Self { config, bundle, waivers }),
+            _ => Err(SetupError(problems)),
+        }
     }
 }
 
@@ -89,8 +101,8 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
 /// Paths in the file mean places beside the file, wherever mlfence was started.
 fn beside(path: &Path, config: &mut Config) {
     let folder = path.parent().unwrap_or(Path::new("."));
-    for directory in &mut config.policies.directories {
-        *directory = folder.join(&directory);
+    for named in config.policies.directories.iter_mut().chain(&mut config.waivers.files) {
+        *named = folder.join(&named);
     }
     if let Some(authorization) = &mut config.alertmanager.authorization {
         let path = authorization.path_mut();
@@ -167,18 +179,70 @@ fn collect_rego(root: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads a file, and a byte more than `largest` of a longer one, so that it is its reader that refuses it.
+fn read_bounded(path: &Path, largest: usize) -> io::Result<String> {
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(largest as u64 + 1).read_to_end(&mut bytes)?;
+    // The cut may fall into a letter.
+    let whole = bytes.len() <= largest;
+    match String::from_utf8(bytes) {
+        Err(error) if whole => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        Ok(text) => Ok(text),
+    }
+}
+
 fn read_rego(root: &Path, path: PathBuf) -> io::Result<SourceFile> {
     let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    // Asked before it is opened: opening a pipe would wait for its writer.
-    if !fs::metadata(&path).map_err(at)?.is_file() {
-        return Err(at(io::Error::other("is no regular file")));
-    }
-    let file = fs::File::open(&path).map_err(at)?;
-    // A byte more than the gate takes, so that it is the gate that refuses a longer one.
-    let mut text = String::new();
-    file.take(policy::LARGEST_FILE as u64 + 1).read_to_string(&mut text).map_err(at)?;
+    let text = read_bounded(&path, policy::LARGEST_FILE).map_err(at)?;
     let origin = Origin::Directory(root.display().to_string());
     Ok(SourceFile { path: path.display().to_string(), text, origin })
+}
+
+/// Reads every file of waivers into `waivers`, and gives every problem.
+fn read_waivers(config: &Config, bundle: &Bundle, waivers: &mut Vec<Waiver>) -> Vec<String> {
+    let policies =
+        bundle.policies().iter().map(|policy| (policy.metadata.id.clone(), severity_of(config, policy)));
+    let rules = waivers::read::Rules {
+        today: OffsetDateTime::now_utc().date(),
+        longest: config.waivers.longest,
+        policies: &policies.collect(),
+    };
+    let mut problems = Vec::new();
+    for path in &config.waivers.files {
+        let file = path.display().to_string();
+        match read_bounded(path, waivers::read::LARGEST_FILE) {
+            Ok(text) => {
+                let found = waivers::read::read(&file, &text, &rules, waivers);
+                // Whoever may propose a waiver may not write to the terminal, nor at any length.
+                let told =
+                    found.iter().map(|problem| printable(&problem.to_string()).chars().take(400).collect());
+                problems.extend(told.map(|told: String| format!("{file}:{told}")));
+            }
+            Err(error) => problems.push(format!("cannot read the waivers {file}: {error}")),
+        }
+    }
+    problems
+}
+
+/// A policy's severity as configured.
+fn severity_of(config: &Config, policy: &Policy) -> Severity {
+    let own = config.policies.severities.get(&policy.metadata.id);
+    own.copied().unwrap_or(policy.metadata.severity)
+}
+
+/// Lays the waivers on a report, as they stand on the day of `now`.
+pub fn waive(setup: &Setup, judged: &mut Judged, now: OffsetDateTime) {
+    // Of a policy that was not asked for this time nothing can be said; a waiver of one that is switched off is of no use.
+    let told = |waiver: &&Waiver| {
+        judged.policies.contains(&waiver.policy) || setup.config.policies.disabled.contains(&waiver.policy)
+    };
+    let waivers: Vec<Waiver> = setup.waivers.iter().filter(told).cloned().collect();
+    judged.report.waive(&waivers, now.to_offset(UtcOffset::UTC).date());
 }
 
 /// What came of judging a snapshot.
@@ -229,10 +293,7 @@ fn judge_inventory(
         .iter()
         .filter(|policy| !switches.disabled.contains(&policy.metadata.id))
         .filter(|policy| only.is_empty() || only.contains(&policy.metadata.id))
-        .map(|policy| {
-            let severity = switches.severities.get(&policy.metadata.id).copied();
-            (policy, severity.unwrap_or(policy.metadata.severity))
-        })
+        .map(|policy| (policy, severity_of(&setup.config, policy)))
         .collect();
     let mut results = evaluate(setup, &policies, &subjects.documents, &inventory);
     for hidden in &subjects.hidden {

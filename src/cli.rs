@@ -84,6 +84,7 @@ impl SetupArguments {
             directories: self.policies.clone(),
             allow_replace: self.allow_replace,
             whole_gate: false,
+            waivers: Vec::new(),
         }
     }
 }
@@ -104,6 +105,9 @@ pub struct ScopeArguments {
 pub struct AuditArguments {
     #[command(flatten)]
     pub(crate) setup: SetupArguments,
+    /// A file of waivers, besides those of the configuration; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) waivers: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
     /// Judge this snapshot file instead of a live tenant.
@@ -112,10 +116,10 @@ pub struct AuditArguments {
     /// How to print the report.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
-    /// Exit with 1 if a violation is at least this severe: low, medium, high or critical.
+    /// Exit with 1 if a violation that no waiver covers is at least this severe: low, medium, high or critical.
     #[arg(long, value_name = "SEVERITY", default_value = "low")]
     pub(crate) fail_on: Severity,
-    /// Exit with 4 if a verdict is unknown and no violation was found.
+    /// Exit with 4 if a verdict is unknown, no waiver accepts that, and no violation was found.
     #[arg(long)]
     pub(crate) fail_on_unknown: bool,
     /// Judge this policy only; may be repeated.
@@ -173,6 +177,9 @@ pub struct ExplainArguments {
     /// Which policies, and what is declared.
     #[command(flatten)]
     pub(crate) setup: SetupArguments,
+    /// A file of waivers, besides those of the configuration; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) waivers: Vec<PathBuf>,
 }
 
 /// `ask …`
@@ -294,7 +301,7 @@ pub enum PolicyCommand {
 /// `config …`
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Read the configuration and every policy it names, and report every problem.
+    /// Read the configuration and every policy and waiver it names, and report every problem.
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
@@ -368,7 +375,7 @@ pub enum StatusArgument {
     Fail,
     /// Not decided.
     Unknown,
-    /// Accepted; waivers are not built yet.
+    /// Accepted by a waiver.
     Waived,
     /// Proven.
     Pass,

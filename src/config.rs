@@ -12,6 +12,7 @@ use crate::expectations::{
     Declarations, EgressAppliance, Expectations, NoSecurityAdminRules, Openness, RoleScope,
 };
 use crate::inventory::ResourceId;
+pub use crate::inventory::is_guid;
 use crate::severity::Severity;
 use crate::yaml::{self, Node, Problem};
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub expectations: Declarations,
     /// Which policies, and how severe.
     pub policies: Policies,
+    /// What is accepted.
+    pub waivers: Waivers,
     /// When the daemon sweeps.
     pub schedule: Schedule,
     /// Where alerts go.
@@ -194,6 +197,21 @@ pub struct Policies {
     pub lines: BTreeMap<String, usize>,
 }
 
+/// Where waivers stand, and how far ahead one may end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waivers {
+    /// Files of waivers.
+    pub files: Vec<PathBuf>,
+    /// From today to the last day of a waiver, in whole days.
+    pub longest: Duration,
+}
+
+impl Default for Waivers {
+    fn default() -> Self {
+        Self { files: Vec::new(), longest: Duration::from_secs(366 * 86_400) }
+    }
+}
+
 /// When the daemon sweeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -219,6 +237,7 @@ impl Default for Config {
             collection: Collection::default(),
             expectations: Declarations::default(),
             policies: Policies::default(),
+            waivers: Waivers::default(),
             schedule: Schedule::default(),
             alertmanager: Alertmanager::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
@@ -248,13 +267,6 @@ impl Config {
         });
         listen.0.flatten().unwrap_or(Self::default().listen)
     }
-}
-
-/// Whether a text has the form of a GUID.
-pub fn is_guid(text: &str) -> bool {
-    let groups: Vec<&str> = text.trim().split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 pub mod alertmanager;

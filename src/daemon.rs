@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release};
+use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release, waive};
 use crate::azure::{self, CollectError};
 use crate::findings::ledger::Sweep;
 use crate::findings::{Ledger, Status};
@@ -262,8 +262,11 @@ impl Daemon {
 
     async fn judge(&self, mut snapshot: Snapshot) -> Judged {
         let setup = Arc::clone(&self.setup);
-        let judging =
-            tokio::task::spawn_blocking(move || judge_and_release(&setup, &mut snapshot, &BTreeSet::new()));
+        let judging = tokio::task::spawn_blocking(move || {
+            let mut judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::new());
+            waive(&setup, &mut judged, OffsetDateTime::now_utc());
+            judged
+        });
         match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

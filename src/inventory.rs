@@ -30,7 +30,7 @@ pub mod tags;
 pub use authorization::{Authorization, ObjectId, RoleId, Truth};
 pub use coverage::Coverage;
 pub use graph::Inventory;
-pub use id::ResourceId;
+pub use id::{ResourceId, is_guid};
 pub use kind::Kind;
 pub use printable::printable;
 pub use projection::Depth;

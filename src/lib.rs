@@ -13,7 +13,7 @@
 //! | [`inventory`] | records into typed nodes and edges; what was read completely; the snapshot format |
 //! | [`facts`] | what follows from the graph: one document of facts per subject |
 //! | [`policy`] | loads, checks, tests and evaluates `.rego` texts |
-//! | [`findings`] | verdicts, reports, and the life of findings over sweeps |
+//! | [`findings`] | verdicts, waivers, reports, and the life of findings over sweeps |
 //! | [`azure`] | credentials, paging, throttling; gives a snapshot |
 //! | [`sweep`] | one live pass: `azure`'s lists, and the questions that `facts` finds worth asking |
 //! | [`snapshot_file`] | snapshots on disk |

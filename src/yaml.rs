@@ -3,6 +3,8 @@
 //! A thin reading layer over `saphyr`: a [`Node`] is asked for what it should be, and notes a problem with
 //! its line when it is something else. What the values mean is the caller's affair.
 
+mod bounds;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
@@ -36,6 +38,13 @@ pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec
     // The parser reads past the end, to a line that nobody can look at.
     let last = lines(text);
     let problems = RefCell::new(Vec::new());
+    if let Some(line) = bounds::exceeded(text) {
+        let message = format!(
+            "nested more than {} deep, or an alias within what an anchor names; write it out",
+            bounds::DEEPEST
+        );
+        return (None, vec![Problem { line: line.min(last), path: String::new(), message }]);
+    }
     let documents = match MarkedYamlOwned::load_from_str(text) {
         Ok(documents) => documents,
         Err(error) => {

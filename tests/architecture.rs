@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["inventory", "expectations", "severity", "yaml"]),
     ("facts", &["inventory", "expectations", "yaml"]),
     ("policy", &["inventory", "facts", "severity", "yaml"]),
-    ("findings", &["inventory", "facts", "policy", "severity"]),
+    ("findings", &["inventory", "facts", "policy", "severity", "yaml"]),
     ("azure", &["inventory", "config"]),
     // What only `facts` can find worth asking, `azure` asks; neither knows of the other.
     ("sweep", &["azure", "facts", "inventory", "expectations"]),

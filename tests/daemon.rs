@@ -304,6 +304,45 @@ async fn files_that_change_are_read_anew_through_the_links_of_kubernetes() {
     assert_eq!(daemon.end(), 0);
 }
 
+/// Waivers are read at the start and at a reload, and a bad file of them changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn waivers_come_with_a_reload_and_a_bad_file_of_them_is_refused() {
+    let server = demo(Options::default()).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    daemon.log("last sweep");
+    let waived = |daemon: &Daemon| sum(&daemon.get("/metrics").1, "mlfence_results", &["status=\"waived\""]);
+    let states = |daemon: &Daemon| sum(&daemon.get("/metrics").1, "mlfence_waivers", &[]);
+    assert_eq!((waived(&daemon), states(&daemon)), (0.0, 0.0));
+
+    let estate = company::demo().0;
+    let cluster = estate.records.iter().find(|record| record["name"] == "k8s-mlw-telematics-prod");
+    let scope = cluster.and_then(|record| record["id"].as_str()).expect("the cluster");
+    let expires = time::OffsetDateTime::now_utc().date() + time::Duration::days(100);
+    let text = format!(
+        "waivers:\n- policy: AKS-001\n  scope: {scope}\n  reason: r\n  owner: o\n  expires: {expires}\n"
+    );
+    let file = daemon.config.parent().expect("a folder").join("waivers.yaml");
+    fs::write(&file, &text).expect("written");
+    let config = Daemon::config(&server, "1h", "waivers: { files: [waivers.yaml] }\n");
+    fs::write(&daemon.config, config).expect("written");
+    daemon.signal("HUP");
+    daemon.log("were reloaded");
+    daemon.log("last sweep");
+    let (_, exposition) = daemon.get("/metrics");
+    promtool(&exposition);
+    assert_eq!((waived(&daemon), states(&daemon)), (1.0, 1.0));
+    assert_eq!(sum(&exposition, "mlfence_waivers", &["state=\"active\""]), 1.0);
+    assert_eq!(sum(&exposition, "mlfence_results", &["policy=\"AKS-001\"", "status=\"fail\""]), 0.0);
+
+    fs::write(&file, text.replace("owner", "ower")).expect("written");
+    daemon.signal("HUP");
+    let told = daemon.log("the reload was refused");
+    assert!(told.contains("waivers.yaml:2: waivers[0]: `owner` is missing"), "{told}");
+    daemon.log("last sweep");
+    assert_eq!((waived(&daemon), states(&daemon)), (1.0, 1.0));
+    assert_eq!(daemon.end(), 0);
+}
+
 /// Sweeps never overlap: however slow Azure is against the interval, one identity asks for its subscriptions once
 /// per finished sweep.
 #[tokio::test(flavor = "multi_thread")]

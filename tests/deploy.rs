@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mlfence::audit::{PolicyArguments, Setup};
 use mlfence::config::Config;
+use mlfence::findings::waivers::{self, Waiver, read::Rules};
 use mlfence::yaml;
 use serde_json::Value;
 
@@ -13,6 +15,7 @@ const RULES: &str = "deploy/prometheus/mlfence.rules.yaml";
 const RULE_TESTS: &str = "deploy/prometheus/mlfence.rules.test.yaml";
 const DASHBOARD: &str = "deploy/grafana/mlfence.json";
 const EXAMPLE: &str = "deploy/mlfence.yaml";
+const WAIVERS: &str = "deploy/waivers.yaml";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -84,6 +87,49 @@ fn the_example_names_every_key() {
         .collect();
     let missing: Vec<&&str> = keys.difference(&shown).collect();
     assert!(missing.is_empty(), "{EXAMPLE} lacks {missing:?}");
+}
+
+// The example waivers
+
+/// The waivers of a text, and the problems with it, on a day when the example is valid.
+fn example_waivers(text: &str) -> (Vec<Waiver>, Vec<String>) {
+    let bundle = Setup::load(None, &PolicyArguments::default()).expect("the shipped policies load").bundle;
+    let policies =
+        bundle.policies().iter().map(|policy| (policy.metadata.id.clone(), policy.metadata.severity));
+    let rules = Rules {
+        today: time::macros::date!(2026 - 11 - 26),
+        longest: Config::default().waivers.longest,
+        policies: &policies.collect(),
+    };
+    let mut waivers = Vec::new();
+    let problems = waivers::read::read(WAIVERS, text, &rules, &mut waivers);
+    (waivers, problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_example_waivers_are_valid_and_show_every_key() {
+    let text = read(WAIVERS);
+    let (waivers, problems) = example_waivers(&text);
+    assert_eq!((waivers.len(), problems), (3, vec![]));
+    let code: String = read("src/findings/waivers/read.rs").split_whitespace().collect();
+    let mut keys = literals_after(&code, "take(\"");
+    keys.extend(literals_after(&code, "&muttable,\""));
+    assert!(keys.len() == 11, "the keys are no longer found in src/findings/waivers/read.rs: {keys:?}");
+    for key in keys {
+        let shown =
+            text.lines().any(|line| line.trim_start_matches(['-', ' ']).starts_with(&format!("{key}:")));
+        assert!(shown, "{WAIVERS} lacks {key}");
+    }
+}
+
+/// Each of the three needs what it says that it needs.
+#[test]
+fn the_example_waivers_need_what_they_show() {
+    let text = read(WAIVERS);
+    let without = |line: &str| example_waivers(&text.replace(line, "")).1.len();
+    assert_eq!(without("  allow_broad: true\n"), 1);
+    assert_eq!(without("  expires: 2027-06-30\n"), 1);
+    assert_eq!(without("  accepts: unknown             # fail if not told\n"), 0);
 }
 
 // The image

@@ -31,7 +31,7 @@ async fn sweep_at(estate: Estate, depth: Depth) -> Snapshot {
 }
 
 fn judged(snapshot: &Snapshot) -> Report {
-    let setup = Setup { config: support::setup().config.clone(), bundle: support::setup().bundle.clone() };
+    let setup = support::setup().clone();
     judge_snapshot(&setup, snapshot, &BTreeSet::new()).report
 }
 
@@ -93,7 +93,7 @@ async fn holds_what_its_list_names(estate: Estate, expected: &[Expected]) {
     let file = support::snapshot(&estate);
     for snapshot in [file, sweep(estate).await] {
         let config = Config { expectations: declared.clone(), ..support::setup().config.clone() };
-        let setup = Setup { config, bundle: support::setup().bundle.clone() };
+        let setup = Setup { config, ..support::setup().clone() };
         violated_as_listed(&judge_snapshot(&setup, &snapshot, &BTreeSet::new()).report, expected);
     }
 }

@@ -79,7 +79,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     let server = Server::start(readable(), Options::default()).await.expect("armsim starts");
     let config = support::config_for(&server, folder.path());
     let client = Client::new(&config).expect("a client").at_speed(500.0);
-    let setup = Setup { config, bundle: support::setup().bundle.clone() };
+    let setup = Setup { config, ..support::setup().clone() };
     let mut watcher = Watcher { setup, client, seen: BTreeSet::new(), ledger: Ledger::default() };
 
     let (_, before, changes) = watcher.sweep(1).await;

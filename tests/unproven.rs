@@ -237,7 +237,7 @@ fn no_caller_and_no_port_is_left_out() {
         let callers = callers.iter().map(|text| text.parse().expect("a prefix")).collect();
         config.expectations.workspaces.clear();
         config.expectations.default.callers = Some(callers);
-        let setup = Setup { config, bundle: support::setup().bundle.clone() };
+        let setup = Setup { config, ..support::setup().clone() };
         let report = judge_snapshot(&setup, &support::snapshot(&estate), &BTreeSet::new()).report;
         verdicts(&report)[&("NSG-001".to_owned(), "aks_compute:k8s-mlw-fraud".to_owned())]
     };

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 fn judged(estate: &Estate, expectations: Declarations) -> Report {
     let mut config = support::setup().config.clone();
     config.expectations = expectations;
-    let setup = Setup { config, bundle: support::setup().bundle.clone() };
+    let setup = Setup { config, ..support::setup().clone() };
     judge_snapshot(&setup, &support::snapshot(estate), &BTreeSet::new()).report
 }
 

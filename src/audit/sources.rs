@@ -42,6 +42,12 @@ impl Sources {
                 add(file.text.as_bytes());
             }
         }
+        for file in &config.waivers.files {
+            match fs::read(file) {
+                Ok(text) => add(&text),
+                Err(error) => add(error.to_string().as_bytes()),
+            }
+        }
         Self(hash.finalize().into())
     }
 }

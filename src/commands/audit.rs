@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 
-use crate::audit::{Setup, judge_and_release};
+use time::OffsetDateTime;
+
+use crate::audit::{PolicyArguments, Setup, judge_and_release, waive};
 use crate::cli::{AuditArguments, CLEAN, FINDINGS, Format, INCOMPLETE, StatusArgument, UNKNOWN};
 use crate::findings::{Report, Status};
 use crate::inventory::{Coverage, Kind, ResourceId, Snapshot};
@@ -15,7 +17,8 @@ use super::{Failure, collect, narrow, print};
 /// Runs the command.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     telemetry::start("warn", false);
-    let mut setup = Setup::load(arguments.setup.config.as_deref(), &arguments.setup.policy_arguments())?;
+    let more = PolicyArguments { waivers: arguments.waivers.clone(), ..arguments.setup.policy_arguments() };
+    let mut setup = Setup::load(arguments.setup.config.as_deref(), &more)?;
     let only = chosen(&setup, &arguments.policy)?;
     let mut snapshot = match &arguments.snapshot {
         Some(path) => snapshot_file::read(path)?,
@@ -25,7 +28,8 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
         }
     };
     let any_workspace = snapshot.records.values().any(|record| record.kind() == Some(Kind::Workspaces));
-    let judged = judge_and_release(&setup, &mut snapshot, &only);
+    let mut judged = judge_and_release(&setup, &mut snapshot, &only);
+    waive(&setup, &mut judged, OffsetDateTime::now_utc());
     let code = exit_code(&judged.report, &snapshot, arguments);
     print(&shown(judged.report, arguments)?)?;
     if code == INCOMPLETE {
@@ -62,7 +66,7 @@ fn exit_code(report: &Report, snapshot: &Snapshot, arguments: &AuditArguments) -
         FINDINGS
     } else if nothing_readable(snapshot) {
         INCOMPLETE
-    } else if arguments.fail_on_unknown && report.count(Status::Unknown) > 0 {
+    } else if arguments.fail_on_unknown && report.unknowns() > 0 {
         UNKNOWN
     } else {
         CLEAN

@@ -1,4 +1,4 @@
-//! `mlfence config check`: every problem of a configuration and its policies, before anything runs.
+//! `mlfence config check`: every problem of a configuration, its policies and its waivers, before anything runs.
 
 use std::path::Path;
 
@@ -10,6 +10,11 @@ use super::{Failure, print};
 /// Runs `config check`.
 pub fn check(path: &Path) -> Result<u8, Failure> {
     let setup = Setup::load(Some(path), &PolicyArguments::default())?;
-    print(&format!("{}: valid, with {} policies\n", path.display(), setup.bundle.policies().len()))?;
+    let waivers = match setup.waivers.len() {
+        0 => String::new(),
+        1 => " and 1 waiver".to_owned(),
+        n => format!(" and {n} waivers"),
+    };
+    print(&format!("{}: valid, with {} policies{waivers}\n", path.display(), setup.bundle.policies().len()))?;
     Ok(CLEAN)
 }

@@ -6,15 +6,18 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::audit::{Setup, facts_of, judge_and_release};
+use time::OffsetDateTime;
+
+use crate::audit::{PolicyArguments, Setup, facts_of, judge_and_release, waive};
 use crate::cli::{CLEAN, ExplainArguments};
 use crate::facts::{Touched, touched};
 use crate::findings::judge::{Subject, Violation};
 use crate::findings::remediation::Names;
 use crate::findings::settle::settle;
-use crate::findings::{PolicyResult, Status};
+use crate::findings::waivers::digest_of_reasons;
+use crate::findings::{PolicyResult, Status, Waiver};
 use crate::inventory::{Inventory, ResourceId, printable};
-use crate::outlets::table::wrapped;
+use crate::outlets::table::{waived, wrapped};
 use crate::policy::Policy;
 use crate::{snapshot_file, telemetry};
 
@@ -29,7 +32,8 @@ const LISTED: usize = 8;
 /// Runs the command.
 pub fn run(arguments: &ExplainArguments) -> Result<u8, Failure> {
     telemetry::start("warn", false);
-    let setup = Setup::load(arguments.setup.config.as_deref(), &arguments.setup.policy_arguments())?;
+    let more = PolicyArguments { waivers: arguments.waivers.clone(), ..arguments.setup.policy_arguments() };
+    let setup = Setup::load(arguments.setup.config.as_deref(), &more)?;
     let policies = setup.bundle.policies();
     let wanted = policies.iter().find(|policy| policy.metadata.id.eq_ignore_ascii_case(&arguments.policy));
     let Some(policy) = wanted else {
@@ -54,7 +58,8 @@ pub fn run(arguments: &ExplainArguments) -> Result<u8, Failure> {
         Some(path) => snapshot_file::read(path)?,
         None => collect(&setup.config)?.snapshot,
     };
-    let judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::from([policy.metadata.id.clone()]));
+    let mut judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::from([policy.metadata.id.clone()]));
+    waive(&setup, &mut judged, OffsetDateTime::now_utc());
     let results: Vec<&PolicyResult> =
         judged.report.results.iter().filter(|result| concerns(result, resource)).collect();
     if results.is_empty() {
@@ -164,13 +169,18 @@ impl Page {
         if let [violation] = result.violations.as_slice() {
             let _ = writeln!(said, "{}", message(result, violation));
         }
-        if result.status == Status::Fail && !result.complete {
+        let violated = result.status == Status::Fail || result.would_be == Some(Status::Fail);
+        if violated && !result.complete {
             said.push_str("there may be more violations: not everything that this rests on is known\n");
         }
         for note in &result.notes {
             let _ = writeln!(said, "note: {}", printable(&note.message));
         }
         self.paragraph(&title, &said);
+        if !result.reasons.is_empty() {
+            let digest = digest_of_reasons(&result.reasons);
+            self.waiver(result.waiver.as_ref(), "accepts: unknown", &digest);
+        }
         for (at, violation) in result.violations.iter().enumerate() {
             if result.violations.len() > 1 {
                 let title = format!("violation {} of {}", at + 1, result.violations.len());
@@ -197,6 +207,8 @@ impl Page {
         if !decided.is_empty() {
             self.paragraph("what decided", &decided.join("\n"));
         }
+        let key = format!("key: {}", printable(&violation.key));
+        self.waiver(violation.waiver.as_ref(), &key, &violation.evidence_digest);
         self.paragraph("what would fix it", &violation.remediation);
         let names = Names::of(&result.subject, &violation.evidence, violation.resource.as_deref());
         let mut changed = names.resources(&policy.metadata.remediation);
@@ -213,6 +225,20 @@ impl Page {
         if !lines.is_empty() {
             self.paragraph("what else that touches", &lines.join("\n"));
         }
+    }
+
+    /// The waiver that holds, or the lines by which one would accept just this.
+    fn waiver(&mut self, waiver: Option<&Waiver>, what: &str, digest: &str) {
+        let told = match waiver {
+            None => "none; these lines would pin one to just this, until its facts change".to_owned(),
+            Some(waiver) => {
+                let pinned =
+                    if waiver.evidence.is_some() { "pinned to" } else { "not pinned to its evidence" };
+                let waived = printable(&waived(waiver));
+                format!("{waived}\nat {}, {pinned}", printable(&waiver.at))
+            }
+        };
+        self.paragraph("waiver", &format!("{told}\n{what}\nevidence: {digest}"));
     }
 
     fn facts(&mut self, subject: &Subject, facts: &Value) {
@@ -233,7 +259,11 @@ impl Page {
 /// `FAIL · aks compute k8s-1 of workspace mlw-1`.
 fn title(result: &PolicyResult) -> String {
     let subject = &result.subject;
-    let status = if result.status == Status::Fail { "FAIL" } else { result.status.name() };
+    let status = match (result.status, result.would_be) {
+        (Status::Fail, _) => "FAIL".to_owned(),
+        (status, Some(would_be)) => format!("{}, would be {}", status.name(), would_be.name()),
+        (status, None) => status.name().to_owned(),
+    };
     let kind = subject.kind.name().replace('_', " ");
     if subject.hidden {
         return format!("{status} · {kind}s that may be hidden");

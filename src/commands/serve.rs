@@ -19,6 +19,7 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         directories: arguments.policies,
         allow_replace: arguments.allow_replace,
         whole_gate: false,
+        waivers: Vec::new(),
     };
     // Before the files are read for use: what changes in between is seen as a change.
     let sources = Sources::read(&arguments.config, &policies);

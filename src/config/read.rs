@@ -34,6 +34,13 @@ pub(super) fn config(node: &Node<'_>) -> Config {
     if let Some(node) = table.take("policies") {
         config.policies = policies(&node);
     }
+    if let Some(mut waivers) = table.take("waivers").and_then(|node| node.table()) {
+        if let Some(list) = waivers.take("files") {
+            config.waivers.files = list.list_of(|item| item.string().map(PathBuf::from));
+        }
+        set_duration(waivers.take("longest").as_ref(), 86_400, &mut config.waivers.longest);
+        waivers.finish();
+    }
     if let Some(mut schedule) = table.take("schedule").and_then(|node| node.table()) {
         set_duration(schedule.take("interval").as_ref(), 10, &mut config.schedule.interval);
         if let Some(node) = schedule.take("jitter") {
@@ -294,7 +301,7 @@ fn jitter(node: &Node<'_>) -> Option<f64> {
 }
 
 /// The longest time that is meant; beyond it a unit was mistaken.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 pub(super) fn set_duration(node: Option<&Node<'_>>, at_least_seconds: u64, into: &mut Duration) {
     let Some(node) = node else { return };

@@ -11,6 +11,7 @@ use crate::policy::{DocumentRef, Evaluation, Note, Policy, PolicyError};
 use crate::severity::Severity;
 
 use super::remediation::Names;
+use super::waivers::{self, Waiver};
 
 /// What a policy says of a subject. Exactly one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -58,16 +59,23 @@ pub struct PolicyResult {
     pub status: Status,
     /// Who was judged.
     pub subject: Subject,
-    /// Why it is unknown; none for other verdicts.
+    /// Why it is unknown, or why more may be wrong than what is waived; none for other verdicts.
     pub reason: Option<Reason>,
     /// Every reason, the first included; what must be settled before there is a verdict.
     #[serde(skip)]
     pub reasons: Vec<Reason>,
+    /// The waiver that accepts the reason.
+    pub waiver: Option<Waiver>,
+    /// What the status would be without waivers; none where they change nothing.
+    pub would_be: Option<Status>,
     /// What is wrong.
     pub violations: Vec<Violation>,
     /// Whether other violations may still be hidden.
     #[serde(skip)]
     pub complete: bool,
+    /// Why other violations may still be hidden beside those that were told.
+    #[serde(skip)]
+    pub doubts: Vec<Reason>,
     /// Remarks.
     pub notes: Vec<Note>,
     /// The documents behind the policy.
@@ -115,8 +123,10 @@ pub struct Violation {
     pub evidence: Map<String, Value>,
     /// What would fix it, with the names filled in that are known.
     pub remediation: String,
+    /// The digest of the deciding facts, to pin a waiver to.
+    pub evidence_digest: String,
     /// The waiver that covers it.
-    pub waiver: Option<String>,
+    pub waiver: Option<Waiver>,
 }
 
 /// The fingerprint of a finding: 128 bits of SHA-256 over policy, subject and key, with their lengths so that
@@ -161,6 +171,7 @@ pub fn judge(
     result.complete = said.undecided.is_empty() && missing.is_empty() && document.unsettled.is_empty();
     if said.applies == Some(true) && !said.violations.is_empty() {
         result.status = Status::Fail;
+        result.doubts = [said.undecided, missing, document.unsettled.clone()].concat();
         let told = said.violations.into_iter();
         result.violations = told.map(|told| violation(policy, severity, &result.subject, told)).collect();
         return result;
@@ -194,6 +205,7 @@ fn violation(
         message: told.message,
         severity: told.severity.map_or(severity, |own| own.min(severity)),
         remediation: names.remedy(&policy.metadata.remediation),
+        evidence_digest: waivers::digest_of_evidence(told.resource.as_deref(), &told.evidence),
         resource: told.resource,
         evidence: told.evidence,
         waiver: None,
@@ -224,8 +236,11 @@ fn blank(policy: &Policy, severity: Severity, subject: Subject) -> PolicyResult 
         subject,
         reason: None,
         reasons: Vec::new(),
+        waiver: None,
+        would_be: None,
         violations: Vec::new(),
         complete: false,
+        doubts: Vec::new(),
         notes: Vec::new(),
         documents: policy.metadata.documents.clone(),
         origin: Origin { bundle: policy.origin.to_string(), digest: policy.digest.clone() },
@@ -275,9 +290,23 @@ impl PolicyResult {
         self.complete = false;
     }
 
-    /// The worst severity of the result: of its violations if it has any, else the policy's.
+    /// The worst severity of the result: of the violations that stand, else of the waived ones, else the policy's.
     pub fn worst(&self) -> Severity {
-        self.violations.iter().map(|violation| violation.severity).max().unwrap_or(self.severity)
+        let worst = |waived: bool| {
+            let of = self.violations.iter().filter(|violation| violation.waiver.is_some() == waived);
+            of.map(|violation| violation.severity).max()
+        };
+        worst(false).or_else(|| worst(true)).unwrap_or(self.severity)
+    }
+
+    /// Why something about it is not known that no waiver accepts.
+    pub fn open_reason(&self) -> Option<&Reason> {
+        self.reason.as_ref().filter(|_| self.waiver.is_none())
+    }
+
+    /// Whether something about it is not known that no waiver accepts.
+    pub fn undecided(&self) -> bool {
+        self.status == Status::Unknown || self.open_reason().is_some()
     }
 
     /// The subscription that the result counts under; empty for scopes above subscriptions.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use time::Date;
 
 use crate::inventory::{Gap, Inventory, Snapshot};
 use crate::severity::Severity;
 
 use super::settle::{Deed, Settlement, settle};
+use super::waivers::{self, Standing, Waiver};
 use super::{PolicyResult, Status};
 
 /// The version of the report's form.
@@ -27,6 +29,8 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// What would settle the unknowns.
     pub settle: Vec<Deed>,
+    /// Each waiver, and how it stands.
+    pub waivers: Vec<Standing>,
     /// A verdict for every policy and subject, in the order of policies and subjects.
     pub results: Vec<PolicyResult>,
     /// How many unknowns the deeds settle.
@@ -42,8 +46,10 @@ pub struct Report {
 pub struct Summary {
     /// Results by status; every status is there.
     pub results: BTreeMap<&'static str, usize>,
-    /// Violations by severity; every severity is there.
+    /// Violations that no waiver covers, by severity; every severity is there.
     pub violations: BTreeMap<&'static str, usize>,
+    /// Violations that a waiver covers.
+    pub waived: usize,
     /// Workspaces that were seen.
     pub workspaces: usize,
     /// Subscriptions that were swept.
@@ -58,38 +64,62 @@ impl Report {
     /// Puts a report together. The snapshot's records may be gone by then.
     pub fn new(snapshot: &Snapshot, inventory: &Inventory, mut results: Vec<PolicyResult>) -> Self {
         results.sort_by(|a, b| (&a.policy, &a.subject).cmp(&(&b.policy, &b.subject)));
-        let settlement = settle(&results);
         let mut gaps = snapshot.gaps.clone();
         gaps.sort();
         gaps.dedup();
-        let count = |status| results.iter().filter(|result| result.status == status).count();
-        let violations = |severity: Severity| {
-            let of =
-                |result: &PolicyResult| result.violations.iter().filter(|v| v.severity == severity).count();
-            results.iter().map(of).sum()
-        };
-        Self {
+        let mut report = Self {
             schema: SCHEMA,
             taken_at: snapshot.header.taken_at.clone(),
             summary: Summary {
-                results: Status::ALL.iter().map(|status| (status.name(), count(*status))).collect(),
-                violations: Severity::WORST_FIRST.iter().map(|s| (s.name(), violations(*s))).collect(),
                 workspaces: inventory.workspaces.len(),
                 subscriptions: snapshot.header.subscriptions.len(),
                 records: inventory.records,
-                settled: settlement.settled,
+                ..Summary::default()
             },
             gaps,
-            settle: settlement.deeds.clone(),
+            settle: Vec::new(),
+            waivers: Vec::new(),
             results,
-            settlement,
+            settlement: Settlement::default(),
             subscriptions: snapshot
                 .header
                 .subscriptions
                 .iter()
                 .map(|subscription| (subscription.id.to_ascii_lowercase(), subscription.name.clone()))
                 .collect(),
+        };
+        report.count_results();
+        report
+    }
+
+    /// Lays waivers on the results of a report that has none yet.
+    pub fn waive(&mut self, waivers: &[Waiver], today: Date) {
+        self.waivers = waivers::apply(waivers, &mut self.results, today);
+        if self.waivers.iter().any(|standing| standing.covers > 0) {
+            self.count_results();
         }
+    }
+
+    fn count_results(&mut self) {
+        let results = &self.results;
+        let count = |status| results.iter().filter(|result| result.status == status).count();
+        let violations = || results.iter().flat_map(|result| &result.violations);
+        let standing = |severity: Severity| {
+            violations()
+                .filter(|violation| violation.waiver.is_none() && violation.severity == severity)
+                .count()
+        };
+        self.summary.results = Status::ALL.iter().map(|status| (status.name(), count(*status))).collect();
+        self.summary.violations = Severity::WORST_FIRST.iter().map(|s| (s.name(), standing(*s))).collect();
+        self.summary.waived = violations().filter(|violation| violation.waiver.is_some()).count();
+        self.settlement = settle(results);
+        self.summary.settled = self.settlement.settled;
+        self.settle = self.settlement.deeds.clone();
+    }
+
+    /// How many results have something about them that is not known, and that no waiver accepts.
+    pub fn unknowns(&self) -> usize {
+        self.results.iter().filter(|result| result.undecided()).count()
     }
 
     /// Whether a violation at or above `severity` stands.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::inventory::{ResourceId, SettleBy};
 
-use super::{PolicyResult, Status};
+use super::PolicyResult;
 
 /// A deed, and what it would settle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -42,8 +42,7 @@ type Key = (SettleBy, ResourceId);
 pub fn settle(results: &[PolicyResult]) -> Settlement {
     let mut what: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
     let mut needs: Vec<BTreeSet<Key>> = Vec::new();
-    let unknown: Vec<&PolicyResult> =
-        results.iter().filter(|result| result.status == Status::Unknown).collect();
+    let unknown: Vec<&PolicyResult> = results.iter().filter(|result| result.undecided()).collect();
     for result in &unknown {
         let deeds: Option<Vec<_>> = result.reasons.iter().map(|reason| reason.settle.as_ref()).collect();
         let Some(deeds) = deeds else { continue };

@@ -149,6 +149,13 @@ impl ResourceId {
     }
 }
 
+/// Whether a text has the form of a GUID.
+pub fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.trim().split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
 impl PartialEq for ResourceId {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key

@@ -13,6 +13,7 @@ use prometheus::{
 };
 
 use crate::findings::ledger::{Changes, Finding, Resolution};
+use crate::findings::waivers::State;
 use crate::findings::{Report, Status};
 use crate::inventory::{Code, Inventory, Kind, ResourceId};
 use crate::severity::Severity;
@@ -229,6 +230,7 @@ impl Metrics {
             results(&registry, view.report)?;
             findings(&registry, view.open)?;
             records(&registry, view.inventory)?;
+            waivers(&registry, view.report)?;
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&registry.gather(), &mut text)?;
@@ -319,7 +321,7 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
     let unknown = IntGaugeVec::new(
         Opts::new(
             "mlfence_unknown_results",
-            "Unknown verdicts of the last sweep, by the code of their first reason.",
+            "Unknown verdicts of the last sweep that no waiver accepts, by the code of their first reason.",
         ),
         &["code", "subscription"],
     )?;
@@ -330,7 +332,7 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
             let labels = [result.policy.as_str(), severity, status.name(), result.subscription()];
             results.with_label_values(&labels).add((status == result.status).into());
         }
-        if let Some(reason) = &result.reason {
+        if let Some(reason) = result.open_reason() {
             unknown.with_label_values(&[reason.code.name(), result.subscription()]).inc();
         }
     }
@@ -368,6 +370,18 @@ fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> 
     }
     registry.register(Box::new(gauge))?;
     registry.register(Box::new(oldest))
+}
+
+fn waivers(registry: &Registry, report: &Report) -> Built<()> {
+    let gauge = IntGaugeVec::new(
+        Opts::new("mlfence_waivers", "Waivers, by how they stood in the last sweep."),
+        &["state"],
+    )?;
+    for state in State::ALL {
+        let n = report.waivers.iter().filter(|standing| standing.state == state).count();
+        gauge.with_label_values(&[state.name()]).set(i64::try_from(n).unwrap_or(i64::MAX));
+    }
+    registry.register(Box::new(gauge))
 }
 
 fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {

@@ -1,9 +1,11 @@
-//! The report as text for people: by workspace, worst first, then what could not be read and what would settle it.
+//! The report as text for people: by workspace, worst first, then what could not be read, what would settle it, and the
+//! waivers that somebody should look at.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use crate::findings::{PolicyResult, Report, Status};
+use crate::findings::waivers::{Accepts, Standing, State};
+use crate::findings::{PolicyResult, Report, Status, Waiver};
 use crate::inventory::{Gap, ResourceId, printable};
 use crate::severity::Severity;
 
@@ -41,6 +43,7 @@ fn write_report(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
     }
     write_gaps(out, &report.gaps, layout)?;
     write_settle(out, report, layout)?;
+    write_waivers(out, &report.waivers, layout)?;
     writeln!(out)?;
     writeln!(out, "{}", totals(report))
 }
@@ -170,6 +173,10 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     }
     for violation in &result.violations {
         write_wrapped(out, "", 11, &violation.message, layout)?;
+        if let Some(waiver) = &violation.waiver {
+            write_wrapped(out, "", 11, &waived(waiver), layout)?;
+            continue;
+        }
         for (at, line) in violation.remediation.trim().lines().enumerate() {
             let head = if at == 0 { format!("{:11}fix: ", "") } else { String::new() };
             write_wrapped(out, &head, 16, line, layout)?;
@@ -182,10 +189,23 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
     for reason in result.reasons.iter().take(shown) {
         write_wrapped(out, "", 11, &format!("{}: {}", reason.code.name(), reason.message), layout)?;
     }
+    if let Some(waiver) = &result.waiver {
+        write_wrapped(out, "", 11, &waived(waiver), layout)?;
+    }
     for note in &result.notes {
         write_wrapped(out, "", 11, &format!("note: {}", note.message), layout)?;
     }
     Ok(())
+}
+
+/// What is accepted, by whom and until when.
+pub(crate) fn waived(waiver: &Waiver) -> String {
+    let Waiver { expires, owner, reason, .. } = waiver;
+    let would_be = match waiver.accepts {
+        Accepts::Fail => Status::Fail,
+        Accepts::Unknown => Status::Unknown,
+    };
+    format!("would be {}; waived until {expires} by {owner}: {reason}", would_be.name())
 }
 
 fn write_gaps(out: &mut String, gaps: &[Gap], layout: Layout) -> fmt::Result {
@@ -225,6 +245,37 @@ fn write_settle(out: &mut String, report: &Report, layout: Layout) -> fmt::Resul
     writeln!(out, "{}", paint(&headline, "1", layout))?;
     for deed in &report.settle {
         write_wrapped(out, &format!("  {:>4}  ", deed.unknowns), 8, &deed.action, layout)?;
+    }
+    Ok(())
+}
+
+/// How many there are, and each one that somebody should do something about.
+fn write_waivers(out: &mut String, waivers: &[Standing], layout: Layout) -> fmt::Result {
+    if waivers.is_empty() {
+        return Ok(());
+    }
+    let counts: Vec<String> = State::ALL
+        .iter()
+        .map(|state| (waivers.iter().filter(|standing| standing.state == *state).count(), state.name()))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, name)| format!("{n} {name}"))
+        .collect();
+    writeln!(out)?;
+    writeln!(out, "{}", paint(&format!("waivers: {}", counts.join(", ")), "1", layout))?;
+    for Standing { waiver, state, .. } in waivers {
+        let what = match state {
+            State::Active => continue,
+            State::Expiring => "ends soon",
+            State::Expired => "is over, and does nothing",
+            State::Unmatched => "covers nothing that this sweep found",
+            State::Lapsed => "was given for other evidence, and does nothing",
+        };
+        let Waiver { policy, scope, key, owner, expires, at, .. } = waiver;
+        let key = key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+        // The whole id stands where the waiver does.
+        let name = if scope.name().is_empty() { scope.key() } else { scope.name() };
+        let text = format!("{policy} at {name}{key}, until {expires}, by {owner}: {what} ({at})");
+        write_wrapped(out, &format!("  {:<11}", state.name()), 13, &text, layout)?;
     }
     Ok(())
 }

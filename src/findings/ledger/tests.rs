@@ -23,6 +23,7 @@ fn result(name: &str, status: Status, keys: &[&str], complete: bool) -> PolicyRe
         severity: Severity::High,
         resource: None,
         evidence: serde_json::Map::new(),
+        evidence_digest: String::new(),
         remediation: String::new(),
         waiver: None,
     };
@@ -35,7 +36,10 @@ fn result(name: &str, status: Status, keys: &[&str], complete: bool) -> PolicyRe
         subject,
         reason: None,
         reasons: Vec::new(),
+        waiver: None,
+        would_be: None,
         complete,
+        doubts: Vec::new(),
         notes: Vec::new(),
         documents: Vec::new(),
         origin: Origin { bundle: String::new(), digest: String::new() },
