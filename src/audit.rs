@@ -85,6 +85,9 @@ fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
             *directory = beside.join(&directory);
         }
     }
+    if let Some(ledger) = config.ledger.path.as_mut().filter(|path| path.is_relative()) {
+        *ledger = beside.join(&ledger);
+    }
     Ok((config, problems))
 }
 

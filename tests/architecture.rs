@@ -21,7 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("permissions", &["azure", "config", "findings", "inventory"]),
     ("outlets", &["inventory", "findings", "severity"]),
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
-    ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "sweep"]),
+    ("store", &["facts", "findings", "inventory"]),
+    ("daemon", &["audit", "azure", "config", "findings", "inventory", "outlets", "store", "sweep"]),
     ("telemetry", &[]),
     ("cli", &["audit", "commands", "facts", "severity"]),
     (
