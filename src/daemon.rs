@@ -105,6 +105,8 @@ pub async fn run(
     let _ = stop.send(true);
     // Scrapes under way get a moment; an idle keep-alive connection must not hold the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), listening).await;
+    // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
+    let _ = tokio::time::timeout(Duration::from_secs(1), daemon.history.close()).await;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::findings::ledger::{Changes, Ledger};
@@ -64,6 +65,12 @@ impl Store {
         let mut store = Self { path: path.to_owned(), connection, _lock: lock };
         let kept = store.load().await?;
         Ok((store, kept))
+    }
+
+    /// Leaves the file at rest: what is in its log goes into it. A store that is dropped instead loses nothing.
+    pub async fn close(self) {
+        // Whatever fails now is in the log, where the next start finds it.
+        let _ = self.connection.close().await;
     }
 
     /// Reads what the file keeps.

@@ -42,6 +42,13 @@ impl History {
         Ok(Self { store: Some(store), kept, trouble: None })
     }
 
+    /// Leaves the ledger's file at rest.
+    pub(super) async fn close(self) {
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+
     /// The open findings, as they were last committed.
     pub(super) fn open_findings(&self) -> &BTreeMap<String, Finding> {
         &self.kept.ledger.open

@@ -105,6 +105,16 @@ impl Serving {
         }
     }
 
+    /// Waits until a file is written to. It looks again all the time, for the moment is short.
+    pub(crate) fn until_written(&self, file: &Path) {
+        let written = || fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+        let (before, until) = (written(), Instant::now() + PATIENCE);
+        while written() == before {
+            assert!(Instant::now() < until, "nothing was written into {}", file.display());
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
