@@ -86,7 +86,8 @@ async fn a_second_daemon_on_one_ledger_is_refused() {
 /// Somebody holds the file's write lock, as a full disk would keep it from being written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_cannot_be_kept_is_told_and_the_next_one_goes_on_from_the_last_kept() {
-    let server = Server::start(company::healthy(), Options::default()).await.expect("armsim starts");
+    let options = Options { rate_limits: false, ..Options::default() };
+    let server = Server::start(company::healthy(), options).await.expect("armsim starts");
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = folder.path().join("ledger.db");
     let config = configure(folder.path(), &server, "100ms", &ledger, "");
