@@ -85,11 +85,15 @@ impl Serving {
         }
     }
 
-    /// Waits for a sweep that began after this call.
-    pub(crate) fn fresh_sweep(&self) {
+    /// Waits for the next sweep to end, which may have begun already.
+    pub(crate) fn next_sweep(&self) {
         while self.logs.try_recv().is_ok() {}
-        // The one under way may have begun before.
         self.log("last sweep");
+    }
+
+    /// Waits for the end of a sweep that began after this call.
+    pub(crate) fn fresh_sweep(&self) {
+        self.next_sweep();
         self.log("last sweep");
     }
 
