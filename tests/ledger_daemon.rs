@@ -124,3 +124,38 @@ async fn a_sweep_that_cannot_be_kept_is_told_and_the_next_one_goes_on_from_the_l
     let opened = samples(&exposition, "mlfence_findings_opened_total", &[])[0];
     assert!(opened >= open(&exposition), "{opened}");
 }
+
+/// Taken out of the scope while the daemon was down: that is a decision, not a gap.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_the_configuration_leaves_out_takes_its_findings_along() {
+    let demo = company::demo().0;
+    let server = Server::start(demo.clone(), Options::default()).await.expect("armsim starts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ledger, declared) = (folder.path().join("ledger.db"), company::declarations(&demo));
+    let dev = demo.header.subscriptions.iter().find(|subscription| subscription.name == "ml-dev");
+    let guid = dev.expect("the demo has it").id.to_ascii_lowercase();
+    let label = format!("subscription=\"{guid}\"");
+    let open = |exposition: &str, labels: &[&str]| {
+        samples(exposition, "mlfence_open_findings", labels).iter().sum::<f64>()
+    };
+
+    let config = configure(folder.path(), &server, "1h", &ledger, &declared);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let before = daemon.get("/metrics").1;
+    let inside = open(&before, &[&label]);
+    assert!(inside > 0.0 && inside < 42.0, "{inside}");
+    daemon.kill();
+
+    let server = Server::start(demo, Options::default()).await.expect("armsim starts");
+    let more = format!("{declared}scope: {{ exclude: {{ subscriptions: ['{guid}'] }} }}\n");
+    let config = configure(folder.path(), &server, "1h", &ledger, &more);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let after = daemon.get("/metrics").1;
+    assert_eq!(open(&after, &[&label]), 0.0);
+    assert_eq!(open(&after, &[]), 42.0 - inside, "whoever is not in it stays");
+    let resolved =
+        |reason: &str| samples(&after, "mlfence_findings_resolved_total", &[&format!("reason=\"{reason}\"")]);
+    assert_eq!((resolved("out_of_scope"), resolved("resource_deleted")), (vec![inside], vec![0.0]));
+}

@@ -166,7 +166,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     let of_lost =
         watcher.ledger.open.values().filter(|finding| finding.subject.id.subscription() == Some(&lost));
     for finding in of_lost {
-        assert!(finding.stale || scenario == "one resource group", "{scenario} {name}: {finding:?}");
+        assert!(finding.is_stale() || scenario == "one resource group", "{scenario} {name}: {finding:?}");
     }
     let up = format!("mlfence_source_up{{source=\"workspaces\",subscription=\"{lost}\"}} 0");
     assert!(exposition.contains(&up), "{scenario} {name}: {exposition}");
