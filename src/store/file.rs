@@ -108,20 +108,30 @@ async fn create(path: &Path) -> Result<(), Trouble> {
         return Err(Trouble::Damaged(format!("it is gone, but its {} is still there", rest.display())));
     }
     let unfinished = beside(path, ".new");
-    for end in ["", "-wal", "-shm", "-journal"] {
-        match fs::remove_file(beside(&unfinished, end)) {
+    remove(&unfinished, &["", "-wal", "-shm", "-journal"])?;
+    // Without a log until it is whole: what cannot be moved from a log into the file, as on a full disk, is lost in silence.
+    let new = options(&unfinished).journal_mode(SqliteJournalMode::Delete).create_if_missing(true);
+    let mut connection = new.connect().await.map_err(unreachable)?;
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
+    sqlx::raw_sql(AssertSqlSafe(mark)).execute(&mut connection).await.map_err(unreachable)?;
+    migrate(&mut connection).await?;
+    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await.map_err(unreachable)?;
+    connection.close().await.map_err(unreachable)?;
+    check(&unfinished).await?;
+    remove(&unfinished, &["-wal", "-shm"])?;
+    fs::rename(&unfinished, path).map_err(unreachable)?;
+    sync_folder(path).map_err(unreachable)
+}
+
+/// Removes what there is of these files beside a path.
+fn remove(path: &Path, ends: &[&str]) -> Result<(), Trouble> {
+    for end in ends {
+        match fs::remove_file(beside(path, end)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unreachable(error)),
             _ => {}
         }
     }
-    let mut connection = options(&unfinished).create_if_missing(true).connect().await.map_err(unreachable)?;
-    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
-    sqlx::raw_sql(AssertSqlSafe(mark)).execute(&mut connection).await.map_err(unreachable)?;
-    migrate(&mut connection).await?;
-    // The last connection to leave moves the log into the file.
-    connection.close().await.map_err(unreachable)?;
-    fs::rename(&unfinished, path).map_err(unreachable)?;
-    sync_folder(path).map_err(unreachable)
+    Ok(())
 }
 
 /// Makes a renaming outlive a power cut.
