@@ -9,7 +9,7 @@ mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use armsim::{Estate, Options, Server, company};
 use mlfence::store::{Kept, Store};
@@ -194,4 +194,21 @@ async fn a_daemon_killed_at_any_moment_loses_doubles_and_resolves_nothing() {
     }
     // Kills that only ever met a start-up would show nothing; two of five rounds or more end a sweep.
     assert!(sweeps >= i64::from(kills / 5), "{sweeps} sweeps in {kills} rounds");
+}
+
+/// Killed while it makes its ledger: the next start finds none, or a whole one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_killed_while_it_makes_its_ledger_leaves_no_half_of_one() {
+    let server = Server::start(company::healthy(), Options::default()).await.expect("armsim starts");
+    let mut chance = fastrand::Rng::with_seed(11);
+    for round in 0..12 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.db");
+        let config = serving::configure(folder.path(), &server, "1h", &path, "");
+        let appears = ["ledger.db.lock", "ledger.db.new", "ledger.db"][round % 3];
+        // Somewhere in the making, or just after it.
+        let moment = Duration::from_micros(chance.u64(0..20_000));
+        serving::kill_at(&server, &config, &folder.path().join(appears), moment);
+        Store::open(&path).await.unwrap_or_else(|error| panic!("{round}: {error}"));
+    }
 }

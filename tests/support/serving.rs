@@ -51,6 +51,19 @@ pub(crate) fn refused(server: &RunningServer, config: &Path) -> Output {
     command(server, config).output().expect("mlfence runs")
 }
 
+/// Starts a daemon and kills it a moment after a file has appeared.
+pub(crate) fn kill_at(server: &RunningServer, config: &Path, file: &Path, moment: Duration) {
+    let mut process = command(server, config).stderr(Stdio::null()).spawn().expect("mlfence starts");
+    let until = Instant::now() + PATIENCE;
+    while !file.exists() {
+        assert!(Instant::now() < until, "there is no {}", file.display());
+        thread::sleep(Duration::from_micros(100));
+    }
+    thread::sleep(moment);
+    process.kill().expect("it runs");
+    process.wait().expect("it is ours");
+}
+
 /// A daemon, and what it logs.
 pub(crate) struct Serving {
     process: Child,
