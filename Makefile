@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes
+.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -80,3 +80,7 @@ race:
 # Two thousand random mixes of troubles, instead of the few of `make test`.
 mixes:
 	MLFENCE_MIXES=$${MLFENCE_MIXES:-2000} cargo test --release --test unkind random_mixes
+
+# Two hundred kills of a daemon under a changing estate, instead of the thirty of `make test`.
+kills:
+	MLFENCE_KILLS=$${MLFENCE_KILLS:-200} cargo test --test ledger_kill

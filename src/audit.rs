@@ -104,6 +104,9 @@ fn beside(path: &Path, config: &mut Config) {
     for named in config.policies.directories.iter_mut().chain(&mut config.waivers.files) {
         *named = folder.join(&named);
     }
+    if let Some(ledger) = &mut config.ledger.path {
+        *ledger = folder.join(&ledger);
+    }
     if let Some(authorization) = &mut config.alertmanager.authorization {
         let path = authorization.path_mut();
         *path = folder.join(&path);

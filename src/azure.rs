@@ -51,6 +51,8 @@ pub struct Collected {
     pub snapshot: Snapshot,
     /// What it took to get them.
     pub numbers: Numbers,
+    /// The guids of subscriptions that the configured scope leaves out; one that is merely out of sight is not among them.
+    pub excluded: BTreeSet<String>,
 }
 
 /// The cost of a sweep.

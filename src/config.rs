@@ -42,6 +42,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// Where alerts go.
     pub alertmanager: Alertmanager,
+    /// What the daemon remembers.
+    pub ledger: Ledger,
     /// Where the daemon listens.
     pub listen: SocketAddr,
 }
@@ -227,6 +229,25 @@ impl Default for Schedule {
     }
 }
 
+/// What the daemon remembers, where, and how easily a finding opens or ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// The ledger's file; in memory if absent.
+    pub path: Option<PathBuf>,
+    /// How long sweeps, changes and resolved findings are kept.
+    pub retention: Duration,
+    /// How many sweeps in a row must see a violation before it is a finding.
+    pub open_after: u32,
+    /// How many sweeps in a row must prove it gone before the finding is resolved.
+    pub resolve_after: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { path: None, retention: Duration::from_secs(90 * 24 * 3600), open_after: 1, resolve_after: 1 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -240,6 +261,7 @@ impl Default for Config {
             waivers: Waivers::default(),
             schedule: Schedule::default(),
             alertmanager: Alertmanager::default(),
+            ledger: Ledger::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
         }
     }

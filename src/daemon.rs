@@ -1,6 +1,8 @@
 //! Sweeps, again and again: the timetable, the order of the steps, reload and shutdown. How a step works is its
 //! own module's affair.
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
@@ -17,8 +19,8 @@ use tracing::{error, info, warn};
 
 use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release, waive};
 use crate::azure::{self, CollectError};
-use crate::findings::ledger::Sweep;
-use crate::findings::{Ledger, Status};
+use crate::findings::Status;
+use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
 use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
 use crate::outlets::http::{self, Published};
@@ -27,6 +29,7 @@ use crate::severity::Severity;
 use crate::sweep;
 
 use self::files::Files;
+pub use self::history::History;
 
 /// What the daemon is started with.
 pub struct Options {
@@ -66,12 +69,13 @@ pub enum DaemonError {
 pub async fn run(
     setup: Setup,
     options: Options,
+    history: History,
     listener: TcpListener,
     mut reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     let options = Arc::new(options);
-    let mut daemon = Daemon::new(setup)?;
+    let mut daemon = Daemon::new(setup, history)?;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep()?));
     let (stop, stopped) = watch::channel(false);
     let listening = tokio::spawn(http::serve(listener, views, stop_signal(stopped)));
@@ -92,7 +96,7 @@ pub async fn run(
             ended = &mut listening => return Err(listener_error(ended)),
         };
         // Published first, told after: who reads of a sweep in the log finds it at the listener.
-        let (failed, detail) = (daemon.failures > 0, published.detail.clone());
+        let (failed, detail) = (daemon.is_in_trouble(), published.detail.clone());
         publish.send_replace(Arc::new(daemon.with_refusal(published)));
         if failed {
             error!("{detail}")
@@ -141,6 +145,8 @@ pub async fn run(
     let _ = stop.send(true);
     // Scrapes under way get a moment; an idle keep-alive connection must not hold the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), listening).await;
+    // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
+    let _ = tokio::time::timeout(Duration::from_secs(1), daemon.history.close()).await;
     Ok(())
 }
 
@@ -161,9 +167,7 @@ struct Daemon {
     setup: Arc<Setup>,
     client: azure::Client,
     metrics: Metrics,
-    ledger: Ledger,
-    /// Subscriptions that an earlier sweep saw: if one is no longer visible, that is a gap, not a deletion.
-    seen: BTreeSet<String>,
+    history: History,
     failures: u32,
     last: Option<(Judged, i64)>,
     book: Book,
@@ -173,7 +177,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(setup: Setup) -> Result<Self, DaemonError> {
+    fn new(setup: Setup, history: History) -> Result<Self, DaemonError> {
         let metrics = Metrics::new(setup.bundle.digest())?;
         metrics.notified(notified(&setup));
         metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
@@ -181,8 +185,7 @@ impl Daemon {
             client: azure::Client::new(&setup.config)?,
             metrics,
             setup: Arc::new(setup),
-            ledger: Ledger::default(),
-            seen: BTreeSet::new(),
+            history,
             failures: 0,
             last: None,
             book: Book::default(),
@@ -191,9 +194,21 @@ impl Daemon {
         })
     }
 
+    /// Whether the last sweep failed, or could not be kept.
+    fn is_in_trouble(&self) -> bool {
+        self.failures > 0 || self.history.trouble().is_some()
+    }
+
     fn before_the_first_sweep(&mut self) -> Result<Published, DaemonError> {
-        let detail = "the first sweep has not finished yet".to_owned();
-        Ok(Published { metrics: self.metrics.render(None)?, ready: false, detail })
+        let detail = match self.history.last() {
+            Some(last) => format!(
+                "the first sweep has not finished yet; the ledger's last one is of {}, with {} open findings",
+                last.taken_at,
+                self.history.open_findings().len()
+            ),
+            None => "the first sweep has not finished yet".to_owned(),
+        };
+        Ok(Published { metrics: self.render()?, ready: false, detail })
     }
 
     /// Collect, judge, advance, publish.
@@ -201,7 +216,7 @@ impl Daemon {
         let started = Instant::now();
         let now = OffsetDateTime::now_utc();
         let declarations = &self.setup.config.expectations;
-        let collected = sweep::run(&self.client, declarations, &self.seen, now, &|_| {}).await;
+        let collected = sweep::run(&self.client, declarations, self.history.seen(), now, &|_| {}).await;
         let collected = match collected {
             Ok(collected) => collected,
             Err(error) => return self.failed(&error),
@@ -213,7 +228,7 @@ impl Daemon {
             failures: collected.numbers.failures,
             throttle_wait: collected.numbers.throttle_wait,
         });
-        let snapshot = collected.snapshot;
+        let (snapshot, excluded) = (collected.snapshot, collected.excluded);
         let subscriptions: BTreeSet<String> = snapshot
             .header
             .subscriptions
@@ -226,34 +241,41 @@ impl Daemon {
         self.metrics.phase("judge", judging.elapsed());
         self.metrics.phase("total", started.elapsed());
         let finished_at = OffsetDateTime::now_utc().unix_timestamp();
-        let (ledger, changes) = self.ledger.advance(
-            &Sweep {
-                results: &judged.report.results,
-                hidden: &judged.hidden,
-                subscriptions: &subscriptions,
-                policies: &judged.policies,
-            },
-            finished_at,
-        );
+        let seen = Sweep {
+            results: &judged.report.results,
+            hidden: &judged.hidden,
+            subscriptions: &subscriptions,
+            excluded: &excluded,
+            policies: &judged.policies,
+        };
+        let never_swept = self.history.last().is_none();
+        // Committed before anything of it is shown: what was shown outlives the process.
+        let committed =
+            self.history.advance(&seen, &judged.report, &self.setup.config.ledger, finished_at).await;
+        let changes = committed.unwrap_or_else(|error| {
+            error!("{error}");
+            self.metrics.commit_failed();
+            Changes::default()
+        });
         self.metrics.changes(&changes);
-        let first = self.last.is_none() && self.ledger.open.is_empty();
-        self.ledger = ledger;
+        let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);
-        self.seen = subscriptions;
         self.failures = 0;
         let report = &judged.report;
-        let stale = self.ledger.open.values().filter(|finding| finding.stale).count();
+        let open = self.history.open_findings();
+        let stale = open.values().filter(|finding| finding.is_stale()).count();
         let detail = format!(
-            "last sweep {}: {} fail, {} unknown, {} pass; {} open findings ({stale} stale), {} new, {} resolved; {} gaps; {:.1} s",
+            "last sweep {}: {} fail, {} unknown, {} pass; {} open findings ({stale} stale), {} new, {} resolved; {} gaps; {:.1} s{}",
             report.taken_at,
             report.count(Status::Fail),
             report.count(Status::Unknown),
             report.count(Status::Pass),
-            self.ledger.open.len(),
-            changes.opened.len(),
+            open.len(),
+            changes.opened.len() + changes.reopened.len(),
             changes.resolved.len(),
             report.gaps.len(),
             started.elapsed().as_secs_f64(),
+            self.history.trouble().map(|trouble| format!("; {trouble}")).unwrap_or_default(),
         );
         self.metrics.policy_errors(report);
         self.last = Some((judged, finished_at));
@@ -278,7 +300,7 @@ impl Daemon {
         let config = &self.setup.config;
         let life = alertmanager::life(config.schedule.interval);
         let view = alertmanager::View {
-            open: &self.ledger.open,
+            open: self.history.open_findings(),
             report: &judged.report,
             inventory: &judged.inventory,
             first,
@@ -305,11 +327,17 @@ impl Daemon {
         let view = self.last.as_ref().map(|(judged, finished_at)| View {
             report: &judged.report,
             inventory: &judged.inventory,
-            open: &self.ledger.open,
+            open: self.history.open_findings(),
+            unknowns: self.history.unknowns(),
             finished_at: *finished_at,
             outdated: self.failures > 0,
         });
-        Ok(self.metrics.render(view.as_ref())?)
+        // Until a sweep has finished, what the ledger kept of the one before stands in: no finding seems resolved meanwhile.
+        let kept = self.history.last().map(|last| (self.history.open_findings(), last.finished_at));
+        Ok(match (&view, kept) {
+            (None, Some((open, finished_at))) => self.metrics.render_kept(open, finished_at)?,
+            _ => self.metrics.render(view.as_ref())?,
+        })
     }
 
     /// From the start of one sweep to the start of the next; sooner after a failure, later with each further one.
@@ -335,8 +363,9 @@ impl Daemon {
             Ok(client) => self.client = client,
             Err(error) => return self.refuse(&error),
         }
-        // A subscription that the new scope leaves out is no gap; one that vanished meanwhile stays stale in the ledger.
-        self.seen.clear();
+        if setup.config.ledger.path != self.setup.config.ledger.path {
+            warn!("`ledger.path` changed; another ledger takes effect at the next start");
+        }
         self.metrics.bundle(setup.bundle.digest());
         self.metrics.notified(notified(&setup));
         self.metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());

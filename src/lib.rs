@@ -19,6 +19,7 @@
 //! | [`snapshot_file`] | snapshots on disk |
 //! | [`permissions`] | the least-privilege role, and what a sweep found missing of it |
 //! | [`outlets`] | table, metrics, HTTP, alerts |
+//! | [`store`] | the ledger on disk |
 //! | [`audit`] | one sweep, end to end |
 //! | [`daemon`] | the timetable, reload and shutdown |
 //! | [`cli`], [`commands`], [`telemetry`] | the command line |
@@ -56,6 +57,8 @@ pub mod sweep;
 pub mod permissions;
 
 pub mod outlets;
+
+pub mod store;
 
 pub mod audit;
 pub mod daemon;

@@ -20,7 +20,7 @@ pub async fn run(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Collected, CollectError> {
     let began = Instant::now();
-    let Collected { snapshot, mut numbers } = client.sweep(earlier, now, progress).await?;
+    let Collected { snapshot, mut numbers, excluded } = client.sweep(earlier, now, progress).await?;
     let (mut snapshot, mut worth) = find(snapshot, declarations).await;
     let mut asked = Vec::new();
     if !worth.then.is_empty() {
@@ -46,7 +46,7 @@ pub async fn run(
         numbers.add(&more);
     }
     snapshot.answers.sort_by(|a, b| (&a.principal, &a.scope).cmp(&(&b.principal, &b.scope)));
-    Ok(Collected { snapshot, numbers })
+    Ok(Collected { snapshot, numbers, excluded })
 }
 
 /// Finds what is worth asking. Of a large estate the graph takes its time, and the signal to end must not wait for it.

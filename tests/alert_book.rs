@@ -28,12 +28,20 @@ fn subject(name: &str) -> Subject {
 fn finding(name: &str, severity: Severity, opened_at: i64) -> (String, Finding) {
     let finding = Finding {
         policy: "AKS-001".to_owned(),
+        policy_digest: String::new(),
         subject: subject(name),
         key: "k".to_owned(),
         severity,
+        message: String::new(),
+        remediation: String::new(),
+        resource: None,
+        evidence: String::new(),
+        first_seen: opened_at,
         opened_at,
         confirmed_at: opened_at,
-        stale: false,
+        stale_since: None,
+        reopened: 0,
+        streak: 0,
     };
     (format!("id of {name}"), finding)
 }
@@ -79,7 +87,7 @@ fn report(open: &BTreeMap<String, Finding>) -> Report {
         gaps: Vec::new(),
         settle: Vec::new(),
         waivers: Vec::new(),
-        results: open.iter().filter(|(_, finding)| !finding.stale).map(result).collect(),
+        results: open.iter().filter(|(_, finding)| !finding.is_stale()).map(result).collect(),
         settlement: Settlement::default(),
         subscriptions: BTreeMap::new(),
     }
@@ -148,7 +156,7 @@ fn labels_and_beginning_stay_as_long_as_the_finding_is_open() {
     let (id, open) = finding("c", Severity::High, 5);
     let first = sweep(&mut book, &settings, &owned_by("ann"), &[(id.clone(), open.clone())], 5);
     let moved = sweep(&mut book, &settings, &owned_by("bob"), &[(id.clone(), open.clone())], 6);
-    let stale = Finding { stale: true, ..open };
+    let stale = Finding { stale_since: Some(6), ..open };
     let hidden = sweep(&mut book, &settings, &Inventory::default(), &[(id, stale)], 7);
     assert_eq!(moved, first);
     assert_eq!((hidden.len(), &hidden[0].labels, hidden[0].starts_at), (1, &first[0].labels, 5));

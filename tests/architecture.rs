@@ -21,7 +21,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("permissions", &["azure", "config", "findings", "inventory"]),
     ("outlets", &["inventory", "findings", "severity", "config"]),
     ("audit", &["inventory", "facts", "policy", "findings", "config", "severity"]),
-    ("daemon", &["audit", "azure", "findings", "inventory", "outlets", "severity", "sweep"]),
+    ("store", &["facts", "findings", "inventory"]),
+    (
+        "daemon",
+        &["audit", "azure", "config", "findings", "inventory", "outlets", "severity", "store", "sweep"],
+    ),
     ("telemetry", &[]),
     ("cli", &["audit", "commands", "facts", "severity"]),
     (

@@ -753,10 +753,27 @@ async fn a_vanished_subscription_is_a_gap_and_no_deletion() {
         assert!(coverage.incomplete(kind, &ResourceId::subscription_scope(S1)).is_none(), "{kind}");
     }
     config.scope.include.subscriptions = BTreeSet::from([S3.to_owned()]);
-    let snapshot = sweep(&config, &[S1]).await.expect("a sweep").snapshot;
+    let collected = sweep(&config, &[S1]).await.expect("a sweep");
+    let snapshot = collected.snapshot;
     assert_eq!(snapshot.header.subscriptions.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), [S3]);
+    assert_eq!(collected.excluded, BTreeSet::from([S1.to_owned(), S2.to_owned()]));
     config.scope.exclude.subscriptions = BTreeSet::from([S3.to_owned()]);
     assert_eq!(sweep(&config, &[S3]).await, Err(CollectError::NoSubscription { visible: 2 }));
+}
+
+/// Who is out of sight is left out only if the configuration says so; else nobody can tell.
+#[tokio::test]
+async fn what_the_scope_leaves_out_is_told_apart_from_what_is_out_of_sight() {
+    let fake = Fake::start(healthy).await;
+    let (mut config, _file) = config(&fake.base);
+    let excluded = async |config: &Config| sweep(config, &[S1, S2, S3]).await.expect("a sweep").excluded;
+    assert_eq!(excluded(&config).await, BTreeSet::new());
+    config.scope.exclude.subscriptions = BTreeSet::from([S3.to_owned(), S2.to_owned()]);
+    assert_eq!(excluded(&config).await, BTreeSet::from([S2.to_owned(), S3.to_owned()]));
+    config.scope.exclude = Selection::default();
+    config.scope.include.management_groups = BTreeSet::from(["mg-prod".to_owned()]);
+    // Nobody told the management groups of S3.
+    assert_eq!(excluded(&config).await, BTreeSet::from([S2.to_owned()]));
 }
 
 #[tokio::test]

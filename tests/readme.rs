@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
+use mlfence::findings::ledger::{Sweep, Terms};
 use mlfence::outlets::metrics::{Metrics, Traffic, View};
 use mlfence::{config::Config, findings::Ledger};
 use serde_json::Value;
@@ -92,17 +93,19 @@ fn metrics() -> String {
     metrics.policy_errors(&judged.report);
     metrics.notified(vec!["high"]);
     metrics.reloaded(true, 1);
-    let sweep = mlfence::findings::ledger::Sweep {
+    let sweep = Sweep {
         results: &judged.report.results,
         hidden: &judged.hidden,
         subscriptions: &std::collections::BTreeSet::new(),
+        excluded: &std::collections::BTreeSet::new(),
         policies: &judged.policies,
     };
-    let (ledger, _) = Ledger::default().advance(&sweep, 1);
+    let (ledger, _) = Ledger::default().advance(&sweep, &Terms::default(), 1);
     let view = View {
         report: &judged.report,
         inventory: &judged.inventory,
         open: &ledger.open,
+        unknowns: &ledger.unknowns,
         finished_at: 1,
         outdated: false,
     };

@@ -9,7 +9,7 @@ use armsim::{Options, Server, company};
 use mlfence::audit::{Judged, Setup, judge_snapshot};
 use mlfence::azure::Client;
 use mlfence::findings::Status;
-use mlfence::findings::ledger::{Changes, Ledger, Sweep};
+use mlfence::findings::ledger::{Changes, Ledger, Sweep, Terms};
 use mlfence::inventory::Snapshot;
 use mlfence::outlets::metrics::{Metrics, View};
 use mlfence::outlets::table::{self, Layout};
@@ -65,9 +65,10 @@ impl Watcher {
             results: &judged.report.results,
             hidden: &judged.hidden,
             subscriptions: &self.seen,
+            excluded: &collected.excluded,
             policies: &judged.policies,
         };
-        let (ledger, changes) = self.ledger.advance(&sweep, now);
+        let (ledger, changes) = self.ledger.advance(&sweep, &Terms::default(), now);
         self.ledger = ledger;
         (snapshot, judged, changes)
     }
@@ -136,6 +137,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
         report: &after.report,
         inventory: &after.inventory,
         open: &watcher.ledger.open,
+        unknowns: &watcher.ledger.unknowns,
         finished_at: 2,
         outdated: false,
     };
@@ -160,11 +162,11 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
             "{scenario} {name}: {policy}"
         );
     }
-    let stale = watcher.ledger.open.values().filter(|finding| finding.stale).count();
+    let stale = watcher.ledger.open.values().filter(|finding| finding.is_stale()).count();
     let of_lost =
         watcher.ledger.open.values().filter(|finding| finding.subject.id.subscription() == Some(&lost));
     for finding in of_lost {
-        assert!(finding.stale || scenario == "one resource group", "{scenario} {name}: {finding:?}");
+        assert!(finding.is_stale() || scenario == "one resource group", "{scenario} {name}: {finding:?}");
     }
     let up = format!("mlfence_source_up{{source=\"workspaces\",subscription=\"{lost}\"}} 0");
     assert!(exposition.contains(&up), "{scenario} {name}: {exposition}");
@@ -174,7 +176,7 @@ async fn lose(name: &str, scenario: &str, options: impl Fn(&str) -> Options) {
     let (_, again, changes) = watcher.sweep(3).await;
     assert_eq!(changes, Changes::default(), "{scenario} {name}: {stale} were stale");
     assert_eq!(again.report.results, before.report.results);
-    assert!(watcher.ledger.open.values().all(|finding| !finding.stale));
+    assert!(watcher.ledger.open.values().all(|finding| !finding.is_stale()));
     server.shutdown().await.expect("armsim ends");
 }
 

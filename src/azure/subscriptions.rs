@@ -27,6 +27,8 @@ pub(super) struct Chosen {
     pub(super) swept: BTreeMap<String, Visible>,
     /// In the sweep, yet not to be read, and why.
     pub(super) hidden: BTreeMap<String, Failure>,
+    /// Left out by the configured scope, seen or not.
+    pub(super) excluded: BTreeSet<String>,
     /// What `/subscriptions` and Resource Graph said of those to be read.
     pub(super) records: Vec<Record>,
     /// What went wrong on the way.
@@ -98,6 +100,13 @@ pub(super) async fn choose(
     let mut answers: Vec<(Vec<String>, Answer)> = groups.iter().cloned().zip(answers).collect();
 
     let mut chosen = Chosen::default();
+    let out = |id: &&String| {
+        visible.get(*id).is_some_and(|subscription| {
+            subscription.is_live()
+                && scope::membership(order.scope, id, subscription, None) == Membership::Out
+        })
+    };
+    chosen.excluded = visible.keys().filter(out).cloned().collect();
     let above: BTreeMap<String, BTreeSet<String>> =
         answers.iter().flat_map(|(_, answer)| resource_graph::management_groups(&answer.records)).collect();
     for id in candidates {
@@ -106,7 +115,9 @@ pub(super) async fn choose(
             Membership::In => {
                 chosen.swept.insert(id, subscription.clone());
             }
-            Membership::Out => {}
+            Membership::Out => {
+                chosen.excluded.insert(id);
+            }
             Membership::Unknown => {
                 let detail =
                     "its management groups were not told, so it is open whether it belongs to the scope";
@@ -130,6 +141,8 @@ pub(super) async fn choose(
         };
         if scope::may_belong(order.scope, &id) {
             chosen.hidden.insert(id, Failure::new(GapReason::NotFound, detail));
+        } else {
+            chosen.excluded.insert(id);
         }
     }
     let known = |record: &Record| {

@@ -130,7 +130,7 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
         retries = numbers.retries,
         "read the estate"
     );
-    Ok(Collected { snapshot, numbers })
+    Ok(Collected { snapshot, numbers, excluded: chosen.excluded })
 }
 
 /// Asks what is worth asking beyond lists. A question that failed leaves no answer.

@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::audit::{PolicyArguments, Setup, Sources};
 use crate::cli::{CLEAN, LogFormat, ServeArguments};
-use crate::daemon::{self, Options};
+use crate::daemon::{self, History, Options};
 use crate::telemetry;
 
 use super::{Failure, runtime};
@@ -33,6 +33,8 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
 }
 
 async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
+    // Before the listener: a daemon whose ledger is refused must not look alive for a moment.
+    let history = History::open(&setup.config.ledger).await.map_err(Failure::usage)?;
     let address = setup.config.listen;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::incomplete(format!("cannot listen on {address} (`http.listen`): {error}"))
@@ -56,5 +58,5 @@ async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
     };
     let bound = listener.local_addr().unwrap_or(address);
     info!("mlfence {} listens on http://{bound}", env!("CARGO_PKG_VERSION"));
-    daemon::run(setup, options, listener, reload, shutdown).await.map_err(Failure::incomplete)
+    daemon::run(setup, options, history, listener, reload, shutdown).await.map_err(Failure::incomplete)
 }

@@ -89,7 +89,7 @@ pub(super) fn read(node: &Node<'_>) -> Alertmanager {
     }
     if let Some(node) = table.take("resend") {
         let mut resend = into.resend;
-        set_duration(Some(&node), 1, &mut resend);
+        set_duration(Some(&node), Duration::from_secs(1), &mut resend);
         if resend > LONGEST_RESEND {
             node.problem("must be at most 8h: an alert lives for a day, and must be renewed in time");
         }

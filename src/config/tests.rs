@@ -146,3 +146,36 @@ fn the_address_is_read_off_a_file_that_is_wrong_elsewhere() {
     assert_eq!(listen(""), "127.0.0.1:9464");
     assert_eq!(listen("http: [\n"), "127.0.0.1:9464");
 }
+
+#[test]
+fn a_ledger_is_in_memory_unless_a_file_is_named() {
+    let ledger = |text: &str| Config::parse(text).unwrap_or_else(|found| panic!("{found:?}")).ledger;
+    assert_eq!(ledger("").path, None);
+    assert_eq!(ledger("ledger: { path: memory }").path, None);
+    let named = ledger("ledger: { path: l.db, retention: 2h, confirmations: { open: 3, resolve: 4 } }");
+    let expected = Ledger {
+        path: Some("l.db".into()),
+        retention: Duration::from_secs(7200),
+        open_after: 3,
+        resolve_after: 4,
+    };
+    assert_eq!(named, expected);
+    assert_eq!(
+        problems("ledger: { retention: 5m, confirmations: { open: 0, close: 2 }, file: x }").len(),
+        4,
+        "too short, too few, and two unknown keys"
+    );
+}
+
+/// Whoever reads a real Azure shares its limits with others.
+#[test]
+fn sweeps_follow_each_other_fast_on_a_simulated_azure_only() {
+    assert_eq!(problems("schedule: { interval: 1s }"), ["1: schedule.interval: must be at least 10s"]);
+    let simulated =
+        "endpoints: { resource_manager: 'http://127.0.0.1:1', authority: 'http://127.0.0.1:1' }\n";
+    assert_eq!(problems(&format!("{simulated}schedule: {{ interval: 100ms }}")), [] as [&str; 0]);
+    assert_eq!(
+        problems(&format!("{simulated}schedule: {{ interval: 1ms }}")),
+        ["2: schedule.interval: must be at least 100ms"]
+    );
+}

@@ -1,71 +1,64 @@
-//! The life of findings over sweeps: opened, confirmed, gone stale behind a gap, resolved.
+//! The life of findings over sweeps: seen, opened, confirmed, changed, gone stale behind a gap, resolved, reopened; and
+//! of unknown verdicts: since when.
 //!
-//! The old ledger and a sweep's report give the new ledger and what changed. Nothing here reads a clock or
-//! a disk; the daemon keeps the ledger in memory.
+//! The old ledger and a sweep's results give the new ledger and what changed. Nothing here reads a clock or a disk;
+//! `store` keeps a ledger, and knows none of these rules.
+
+mod advance;
+mod finding;
+mod resolution;
+mod unknowns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Hidden, SubjectKind};
-use crate::inventory::ResourceId;
-use crate::severity::Severity;
+use crate::facts::Hidden;
 
+use super::PolicyResult;
 use super::judge::Subject;
-use super::{PolicyResult, Status};
 
-/// A violation with identity and history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The policy's id.
-    pub policy: String,
-    /// Who violates it.
-    pub subject: Subject,
-    /// What tells it from the subject's other findings.
-    pub key: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// When it was first seen; seconds since 1970.
-    pub opened_at: i64,
-    /// When a sweep last saw it.
-    pub confirmed_at: i64,
-    /// Whether the last sweep could not tell if it still stands.
-    pub stale: bool,
+pub use finding::{Finding, Resolution, Resolved};
+pub use unknowns::Unknown;
+
+/// What is remembered from sweep to sweep. A fingerprint is in one of the first three at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The findings that are open, by fingerprint.
+    pub open: BTreeMap<String, Finding>,
+    /// Seen for the first time, but not yet often enough to be opened.
+    pub pending: BTreeMap<String, Finding>,
+    /// The findings that were resolved, as long as they are kept: whoever comes back is known.
+    pub resolved: BTreeMap<String, Resolved>,
+    /// Unknown verdicts by policy and subject.
+    pub unknowns: BTreeMap<(String, Subject), Unknown>,
 }
 
-/// Why a finding was resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Resolution {
-    /// The subject was judged again, and the violation is gone.
-    Fixed,
-    /// The subject is gone, and everything that could hide it was read.
-    ResourceDeleted,
-    /// The policy is no longer in the bundle, or switched off.
-    PolicyRemoved,
+/// How much it takes to move a finding, and how long it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How many sweeps in a row must see a violation before it is a finding.
+    pub open_after: u32,
+    /// How many sweeps in a row must prove that it is gone before the finding is resolved.
+    pub resolve_after: u32,
+    /// How long a resolved finding is kept, in seconds.
+    pub retention_seconds: i64,
 }
 
-impl Resolution {
-    /// The name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Resolution::Fixed => "fixed",
-            Resolution::ResourceDeleted => "resource_deleted",
-            Resolution::PolicyRemoved => "policy_removed",
-        }
+impl Default for Terms {
+    fn default() -> Self {
+        Self { open_after: 1, resolve_after: 1, retention_seconds: 90 * 24 * 3600 }
     }
 }
 
-/// Findings by fingerprint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// The findings that are open.
-    pub open: BTreeMap<String, Finding>,
-}
-
-/// What a sweep changed.
+/// What a sweep changed, by fingerprint, each list in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Fingerprints that are new.
+    /// New ones.
     pub opened: Vec<String>,
-    /// Fingerprints that are gone, and why.
+    /// Resolved ones that came back.
+    pub reopened: Vec<String>,
+    /// Open ones whose severity or deciding facts moved.
+    pub changed: Vec<String>,
+    /// Those that are gone, and why.
     pub resolved: Vec<(String, Resolution)>,
 }
 
@@ -77,80 +70,10 @@ pub struct Sweep<'a> {
     pub hidden: &'a [Hidden],
     /// The guids of the subscriptions that were swept.
     pub subscriptions: &'a BTreeSet<String>,
+    /// The guids of those that the configuration leaves out. One that is merely out of sight is not among them.
+    pub excluded: &'a BTreeSet<String>,
     /// The ids of the policies that were judged.
     pub policies: &'a BTreeSet<String>,
-}
-
-impl Ledger {
-    /// The ledger after a sweep. A finding is resolved only by proof; what a gap hides stays, stale.
-    pub fn advance(&self, sweep: &Sweep<'_>, now: i64) -> (Ledger, Changes) {
-        let mut next = Ledger::default();
-        let mut changes = Changes::default();
-        let mut results: BTreeMap<(&str, &ResourceId), &PolicyResult> = BTreeMap::new();
-        for result in sweep.results.iter().filter(|result| !result.subject.hidden) {
-            results.insert((&result.policy, &result.subject.id), result);
-            for violation in result.violations.iter().filter(|_| result.status == Status::Fail) {
-                let known = self.open.get(&violation.id);
-                if known.is_none() {
-                    changes.opened.push(violation.id.clone());
-                }
-                let finding = Finding {
-                    policy: result.policy.clone(),
-                    subject: result.subject.clone(),
-                    key: violation.key.clone(),
-                    severity: violation.severity,
-                    opened_at: known.map_or(now, |known| known.opened_at),
-                    confirmed_at: now,
-                    stale: false,
-                };
-                next.open.insert(violation.id.clone(), finding);
-            }
-        }
-        for (id, finding) in &self.open {
-            if next.open.contains_key(id) {
-                continue;
-            }
-            let result = results.get(&(finding.policy.as_str(), &finding.subject.id)).copied();
-            match resolution(finding, result, sweep) {
-                Some(resolution) => changes.resolved.push((id.clone(), resolution)),
-                None => {
-                    next.open.insert(id.clone(), Finding { stale: true, ..finding.clone() });
-                }
-            }
-        }
-        changes.opened.sort();
-        (next, changes)
-    }
-}
-
-fn resolution(finding: &Finding, result: Option<&PolicyResult>, sweep: &Sweep<'_>) -> Option<Resolution> {
-    if !sweep.policies.contains(&finding.policy) {
-        return Some(Resolution::PolicyRemoved);
-    }
-    match result {
-        Some(result) => match result.status {
-            Status::Pass | Status::NotApplicable => Some(Resolution::Fixed),
-            // Other violations stand; this one is gone only if none could be hidden.
-            Status::Fail if result.complete => Some(Resolution::Fixed),
-            Status::Fail | Status::Unknown | Status::Waived => None,
-        },
-        None => gone(&finding.subject, sweep).then_some(Resolution::ResourceDeleted),
-    }
-}
-
-/// Whether a subject that no longer appears is proven to be gone.
-fn gone(subject: &Subject, sweep: &Sweep<'_>) -> bool {
-    let swept = |id: &ResourceId| id.subscription().is_some_and(|guid| sweep.subscriptions.contains(guid));
-    let swept = swept(&subject.id) && subject.workspace.as_ref().is_none_or(swept);
-    let hidden = sweep.hidden.iter().filter(|hidden| hidden.kind == subject.kind).any(|hidden| {
-        // A cluster or a subnet is brought to light by any workspace that uses it, wherever that is.
-        matches!(subject.kind, SubjectKind::AksCluster | SubjectKind::Subnet)
-            || hidden.scope.contains(&subject.id)
-            || subject.workspace.as_ref().is_some_and(|workspace| hidden.scope.contains(workspace))
-            // A gap inside the subject's subscription may hide what linked it to its workspace.
-            || subject.id.subscription_id().is_some_and(|subscription| subscription.contains(&hidden.scope))
-    });
-    swept && !hidden
 }
 
 #[cfg(test)]

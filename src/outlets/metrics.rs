@@ -12,7 +12,8 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::findings::ledger::{Changes, Finding, Resolution};
+use crate::findings::judge::Subject;
+use crate::findings::ledger::{Changes, Finding, Resolution, Unknown};
 use crate::findings::waivers::State;
 use crate::findings::{Report, Status};
 use crate::inventory::{Code, Inventory, Kind, ResourceId};
@@ -26,6 +27,8 @@ pub struct View<'a> {
     pub inventory: &'a Inventory,
     /// Every open finding.
     pub open: &'a BTreeMap<String, Finding>,
+    /// Every unknown verdict, and since when.
+    pub unknowns: &'a BTreeMap<(String, Subject), Unknown>,
     /// When the sweep ended; seconds since 1970.
     pub finished_at: i64,
     /// Whether a later sweep failed before it could show anything.
@@ -53,6 +56,7 @@ pub struct Metrics {
     throttle_wait: CounterVec,
     opened: IntCounter,
     resolved: IntCounterVec,
+    commit_failures: IntCounter,
     policy_errors: IntCounterVec,
     duration: HistogramVec,
     source_success: BTreeMap<(String, Kind), i64>,
@@ -75,7 +79,7 @@ impl Metrics {
             Opts::new("mlfence_findings_resolved_total", "Findings that were resolved, by reason."),
             &["reason"],
         )?;
-        for reason in [Resolution::Fixed, Resolution::ResourceDeleted, Resolution::PolicyRemoved] {
+        for reason in Resolution::ALL {
             resolved.with_label_values(&[reason.name()]);
         }
         let throttle_wait = CounterVec::new(
@@ -103,8 +107,15 @@ impl Metrics {
                 &["reason"],
             )?,
             throttle_wait,
-            opened: IntCounter::new("mlfence_findings_opened_total", "Findings that were opened.")?,
+            opened: IntCounter::new(
+                "mlfence_findings_opened_total",
+                "Findings that were opened, or opened again.",
+            )?,
             resolved,
+            commit_failures: IntCounter::new(
+                "mlfence_ledger_commit_failures_total",
+                "Sweeps that could not be written into the ledger, whose findings stay as they were.",
+            )?,
             policy_errors: IntCounterVec::new(
                 Opts::new(
                     "mlfence_policy_errors_total",
@@ -170,10 +181,15 @@ impl Metrics {
 
     /// Notes what a sweep changed.
     pub fn changes(&self, changes: &Changes) {
-        self.opened.inc_by(changes.opened.len() as u64);
+        self.opened.inc_by((changes.opened.len() + changes.reopened.len()) as u64);
         for (_, reason) in &changes.resolved {
             self.resolved.with_label_values(&[reason.name()]).inc();
         }
+    }
+
+    /// Notes that a sweep could not be kept.
+    pub fn commit_failed(&self) {
+        self.commit_failures.inc();
     }
 
     /// Notes that another bundle judges from now on.
@@ -209,6 +225,29 @@ impl Metrics {
 
     /// The exposition: of the last view, or without the series of a sweep before the first one ended.
     pub fn render(&mut self, view: Option<&View<'_>>) -> Built<String> {
+        let registry = self.registry()?;
+        if let Some(view) = view {
+            self.sweep(&registry, view)?;
+            results(&registry, view.report)?;
+            findings(&registry, view.open, false)?;
+            unknowns(&registry, view.unknowns)?;
+            records(&registry, view.inventory)?;
+            waivers(&registry, view.report)?;
+        }
+        text(&registry)
+    }
+
+    /// The exposition after a start, until a sweep has finished: the findings that a ledger kept, none of them confirmed
+    /// yet, and when they were last looked at.
+    pub fn render_kept(&self, open: &BTreeMap<String, Finding>, finished_at: i64) -> Built<String> {
+        let registry = self.registry()?;
+        last_success(&registry, finished_at)?;
+        findings(&registry, open, true)?;
+        text(&registry)
+    }
+
+    /// What is shown whether or not there was a sweep.
+    fn registry(&self) -> Built<Registry> {
         let registry = Registry::new();
         for collector in self.lasting() {
             registry.register(collector)?;
@@ -225,16 +264,7 @@ impl Metrics {
         )?;
         bundle.with_label_values(&[self.bundle.as_str()]).set(1);
         registry.register(Box::new(bundle))?;
-        if let Some(view) = view {
-            self.sweep(&registry, view)?;
-            results(&registry, view.report)?;
-            findings(&registry, view.open)?;
-            records(&registry, view.inventory)?;
-            waivers(&registry, view.report)?;
-        }
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&registry.gather(), &mut text)?;
-        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+        Ok(registry)
     }
 
     fn lasting(&self) -> Vec<Box<dyn Collector>> {
@@ -245,6 +275,7 @@ impl Metrics {
             Box::new(self.throttle_wait.clone()),
             Box::new(self.opened.clone()),
             Box::new(self.resolved.clone()),
+            Box::new(self.commit_failures.clone()),
             Box::new(self.policy_errors.clone()),
             Box::new(self.duration.clone()),
             Box::new(self.notifications.clone()),
@@ -267,12 +298,7 @@ impl Metrics {
     }
 
     fn sweep(&mut self, registry: &Registry, view: &View<'_>) -> Built<()> {
-        let last = Gauge::new(
-            "mlfence_sweep_last_success_timestamp_seconds",
-            "When the last sweep ended that could be judged.",
-        )?;
-        last.set(view.finished_at as f64);
-        registry.register(Box::new(last))?;
+        last_success(registry, view.finished_at)?;
         let complete = Gauge::new(
             "mlfence_sweep_complete",
             "1 if the last sweep read everything that it asked for, else 0.",
@@ -310,6 +336,21 @@ impl Metrics {
     }
 }
 
+fn text(registry: &Registry) -> Built<String> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+}
+
+fn last_success(registry: &Registry, finished_at: i64) -> Built<()> {
+    let last = Gauge::new(
+        "mlfence_sweep_last_success_timestamp_seconds",
+        "When the last sweep ended that could be judged.",
+    )?;
+    last.set(finished_at as f64);
+    registry.register(Box::new(last))
+}
+
 fn results(registry: &Registry, report: &Report) -> Built<()> {
     let results = IntGaugeVec::new(
         Opts::new(
@@ -340,7 +381,8 @@ fn results(registry: &Registry, report: &Report) -> Built<()> {
     registry.register(Box::new(unknown))
 }
 
-fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> {
+/// With `unconfirmed`, no sweep of this process has seen them yet.
+fn findings(registry: &Registry, open: &BTreeMap<String, Finding>, unconfirmed: bool) -> Built<()> {
     let gauge = IntGaugeVec::new(
         Opts::new(
             "mlfence_open_findings",
@@ -360,7 +402,8 @@ fn findings(registry: &Registry, open: &BTreeMap<String, Finding>) -> Built<()> 
         let subscription = finding.subject.id.subscription().unwrap_or_default();
         for (state, stale) in [("confirmed", false), ("stale", true)] {
             let labels = [finding.policy.as_str(), finding.severity.name(), subscription, state];
-            gauge.with_label_values(&labels).add((finding.stale == stale).into());
+            let is_stale = unconfirmed || finding.is_stale();
+            gauge.with_label_values(&labels).add((is_stale == stale).into());
         }
         let at = opened.entry(finding.severity).or_insert(finding.opened_at);
         *at = (*at).min(finding.opened_at);
@@ -382,6 +425,25 @@ fn waivers(registry: &Registry, report: &Report) -> Built<()> {
         gauge.with_label_values(&[state.name()]).set(i64::try_from(n).unwrap_or(i64::MAX));
     }
     registry.register(Box::new(gauge))
+}
+
+fn unknowns(registry: &Registry, unknowns: &BTreeMap<(String, Subject), Unknown>) -> Built<()> {
+    let oldest = GaugeVec::new(
+        Opts::new(
+            "mlfence_oldest_unknown_result_timestamp_seconds",
+            "Since when the oldest unknown verdict has been unknown, by the code of its reason.",
+        ),
+        &["code"],
+    )?;
+    let mut since: BTreeMap<Code, i64> = BTreeMap::new();
+    for unknown in unknowns.values() {
+        let at = since.entry(unknown.code).or_insert(unknown.since);
+        *at = (*at).min(unknown.since);
+    }
+    for (code, at) in since {
+        oldest.with_label_values(&[code.name()]).set(at as f64);
+    }
+    registry.register(Box::new(oldest))
 }
 
 fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {

@@ -1,8 +1,12 @@
+use crate::findings::waivers::{Accepts, Waiver};
 use proptest::prelude::*;
 
 use super::*;
+use crate::facts::SubjectKind;
+use crate::findings::Status;
 use crate::findings::judge::{Origin, Violation, fingerprint};
-use crate::inventory::{Code, Reason};
+use crate::inventory::{Code, Reason, ResourceId};
+use crate::severity::Severity;
 
 const SUBSCRIPTION: &str = "s";
 
@@ -47,9 +51,71 @@ fn result(name: &str, status: Status, keys: &[&str], complete: bool) -> PolicyRe
 }
 
 fn advance(ledger: &Ledger, results: &[PolicyResult], hidden: &[Hidden], now: i64) -> (Ledger, Changes) {
+    advance_on(&Terms::default(), ledger, results, hidden, now)
+}
+
+fn advance_on(
+    terms: &Terms,
+    ledger: &Ledger,
+    results: &[PolicyResult],
+    hidden: &[Hidden],
+    now: i64,
+) -> (Ledger, Changes) {
     let (subscriptions, policies) =
         (BTreeSet::from([SUBSCRIPTION.to_owned()]), BTreeSet::from(["AKS-001".to_owned()]));
-    ledger.advance(&Sweep { results, hidden, subscriptions: &subscriptions, policies: &policies }, now)
+    let excluded = BTreeSet::new();
+    let sweep =
+        Sweep { results, hidden, subscriptions: &subscriptions, excluded: &excluded, policies: &policies };
+    ledger.advance(&sweep, terms, now)
+}
+
+/// A sweep that saw nothing at all, of these subscriptions and with these policies.
+fn advance_empty(
+    ledger: &Ledger,
+    subscriptions: &[&str],
+    excluded: &[&str],
+    policies: &[&str],
+) -> (Ledger, Changes) {
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let (subscriptions, excluded, policies) = (set(subscriptions), set(excluded), set(policies));
+    let sweep = Sweep {
+        results: &[],
+        hidden: &[],
+        subscriptions: &subscriptions,
+        excluded: &excluded,
+        policies: &policies,
+    };
+    ledger.advance(&sweep, &Terms::default(), 2)
+}
+
+/// The same result, with the violations of these keys accepted.
+fn waived(mut result: PolicyResult, keys: &[&str]) -> PolicyResult {
+    for violation in &mut result.violations {
+        if keys.contains(&violation.key.as_str()) {
+            violation.waiver = Some(Waiver {
+                id: None,
+                policy: result.policy.clone(),
+                scope: result.subject.id.clone(),
+                key: Some(violation.key.clone()),
+                accepts: Accepts::Fail,
+                reason: "r".to_owned(),
+                owner: "o".to_owned(),
+                expires: time::macros::date!(2027 - 01 - 01),
+                evidence: None,
+                allow_broad: false,
+                at: String::new(),
+            });
+        }
+    }
+    if result.violations.iter().all(|violation| violation.waiver.is_some()) {
+        result.status = Status::Waived;
+    }
+    result
+}
+
+fn unknown(name: &str, code: Code) -> PolicyResult {
+    let reason = Some(Reason::new(code, "because"));
+    PolicyResult { reason, ..result(name, Status::Unknown, &[], false) }
 }
 
 fn open_one() -> Ledger {
@@ -74,7 +140,7 @@ fn hidden_at(scope: &str) -> Hidden {
 fn a_finding_is_confirmed_and_keeps_its_beginning() {
     let (ledger, changes) = advance(&open_one(), &[result("c", Status::Fail, &["k"], false)], &[], 7);
     let finding = ledger.open.values().next().expect("it is open");
-    assert_eq!((finding.opened_at, finding.confirmed_at, finding.stale), (1, 7, false));
+    assert_eq!((finding.opened_at, finding.confirmed_at, finding.stale_since), (1, 7, None));
     assert_eq!(changes, Changes::default());
 }
 
@@ -90,7 +156,7 @@ fn only_proof_resolves() {
     ] {
         let (ledger, changes) = advance(&open_one(), &[result("c", status, keys, complete)], &[], 2);
         assert_eq!(resolutions(&changes), expected, "{status:?} {keys:?} {complete}");
-        let stale = ledger.open.values().filter(|finding| finding.stale).count();
+        let stale = ledger.open.values().filter(|finding| finding.is_stale()).count();
         assert_eq!(stale, usize::from(expected.is_empty()), "{status:?} {keys:?} {complete}");
     }
 }
@@ -124,27 +190,181 @@ fn a_subnet_is_not_gone_while_a_gap_anywhere_may_hide_its_users() {
 
 #[test]
 fn a_subscription_that_was_not_swept_resolves_nothing() {
-    let policies = BTreeSet::from(["AKS-001".to_owned()]);
-    let sweep = Sweep { results: &[], hidden: &[], subscriptions: &BTreeSet::new(), policies: &policies };
-    let (ledger, changes) = open_one().advance(&sweep, 2);
+    let (ledger, changes) = advance_empty(&open_one(), &[], &[], &["AKS-001"]);
     assert_eq!((ledger.open.len(), changes), (1, Changes::default()));
 }
 
 #[test]
 fn a_policy_that_is_gone_takes_its_findings_along() {
-    let subscriptions = BTreeSet::from([SUBSCRIPTION.to_owned()]);
-    let sweep =
-        Sweep { results: &[], hidden: &[], subscriptions: &subscriptions, policies: &BTreeSet::new() };
-    assert_eq!(resolutions(&open_one().advance(&sweep, 2).1), [Resolution::PolicyRemoved]);
+    let (_, changes) = advance_empty(&open_one(), &[SUBSCRIPTION], &[], &[]);
+    assert_eq!(resolutions(&changes), [Resolution::PolicyRemoved]);
+}
+
+/// A subscription that somebody took out of the scope is not one that is out of sight.
+#[test]
+fn what_the_configuration_leaves_out_is_out_of_scope() {
+    let (ledger, changes) = advance_empty(&open_one(), &[], &[SUBSCRIPTION], &["AKS-001"]);
+    assert_eq!((ledger.open.len(), resolutions(&changes)), (0, vec![Resolution::OutOfScope]));
+    let (ledger, changes) = advance_empty(&open_one(), &["other"], &["another"], &["AKS-001"]);
+    assert_eq!((ledger.open.len(), changes), (1, Changes::default()));
+}
+
+#[test]
+fn a_finding_that_comes_back_is_reopened_with_its_history() {
+    let fail = result("c", Status::Fail, &["k"], true);
+    let (fixed, _) = advance(&open_one(), &[result("c", Status::Pass, &[], true)], &[], 5);
+    let (id, resolved) = fixed.resolved.first_key_value().expect("it is kept");
+    assert_eq!((fixed.open.len(), resolved.at, resolved.resolution), (0, 5, Resolution::Fixed));
+    let (ledger, changes) = advance(&fixed, std::slice::from_ref(&fail), &[], 9);
+    assert_eq!(changes, Changes { reopened: vec![id.clone()], ..Changes::default() });
+    let finding = &ledger.open[id];
+    assert_eq!((finding.first_seen, finding.opened_at, finding.reopened), (1, 9, 1));
+    assert_eq!(ledger.resolved.len(), 0);
+}
+
+#[test]
+fn whoever_comes_back_after_the_retention_is_new() {
+    let terms = Terms { retention_seconds: 10, ..Terms::default() };
+    let pass = [result("c", Status::Pass, &[], true)];
+    let (fixed, _) = advance_on(&terms, &open_one(), &pass, &[], 5);
+    assert_eq!(advance_on(&terms, &fixed, &pass, &[], 14).0.resolved.len(), 1);
+    let (forgotten, changes) = advance_on(&terms, &fixed, &pass, &[], 15);
+    assert_eq!((forgotten, changes), (Ledger::default(), Changes::default()));
+}
+
+#[test]
+fn only_the_second_sight_in_a_row_opens_and_only_the_second_proof_resolves() {
+    let terms = Terms { open_after: 2, resolve_after: 2, ..Terms::default() };
+    let step = |ledger: &Ledger, status, now| match status {
+        // A gap: it counts neither way.
+        Status::Unknown => advance_on(&terms, ledger, &[], &[hidden_at("/subscriptions/s")], now),
+        Status::Fail => advance_on(&terms, ledger, &[result("c", status, &["k"], true)], &[], now),
+        status => advance_on(&terms, ledger, &[result("c", status, &[], true)], &[], now),
+    };
+    let mut ledger = Ledger::default();
+    use Status::{Fail, Pass, Unknown};
+    // What each sweep says, and (open, opened, reopened, resolved) after it.
+    for (now, (status, expected)) in [
+        (Fail, (0, 0, 0, 0)),
+        (Pass, (0, 0, 0, 0)),
+        (Fail, (0, 0, 0, 0)),
+        (Unknown, (0, 0, 0, 0)),
+        (Fail, (1, 1, 0, 0)),
+        (Pass, (1, 0, 0, 0)),
+        (Fail, (1, 0, 0, 0)),
+        (Pass, (1, 0, 0, 0)),
+        (Unknown, (1, 0, 0, 0)),
+        (Pass, (0, 0, 0, 1)),
+        (Fail, (0, 0, 0, 0)),
+        (Pass, (0, 0, 0, 0)),
+        (Fail, (0, 0, 0, 0)),
+        (Fail, (1, 0, 1, 0)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (next, changes) = step(&ledger, status, now as i64);
+        let counts = (next.open.len(), changes.opened.len(), changes.reopened.len(), changes.resolved.len());
+        assert_eq!(counts, expected, "sweep {now}: {status:?}");
+        ledger = next;
+    }
+}
+
+#[test]
+fn a_decision_needs_no_second_proof() {
+    let terms = Terms { resolve_after: 5, ..Terms::default() };
+    let accepted = [waived(result("c", Status::Fail, &["k"], true), &["k"])];
+    let (_, changes) = advance_on(&terms, &open_one(), &accepted, &[], 2);
+    assert_eq!(resolutions(&changes), [Resolution::Waived]);
+}
+
+#[test]
+fn a_waived_violation_ends_alone_and_comes_back_with_the_end_of_its_waiver() {
+    let both = result("c", Status::Fail, &["k", "l"], true);
+    let (ledger, _) = advance(&Ledger::default(), std::slice::from_ref(&both), &[], 1);
+    let (ledger, changes) = advance(&ledger, &[waived(both.clone(), &["k"])], &[], 2);
+    assert_eq!((ledger.open.len(), resolutions(&changes)), (1, vec![Resolution::Waived]));
+    let (ledger, changes) = advance(&ledger, &[waived(both.clone(), &["k", "l"])], &[], 3);
+    assert_eq!((ledger.open.len(), resolutions(&changes)), (0, vec![Resolution::Waived]));
+    let (ledger, changes) = advance(&ledger, &[both], &[], 4);
+    assert_eq!((ledger.open.len(), changes.reopened.len()), (2, 2));
+}
+
+/// Accepting that nobody can tell is no proof that a violation is gone.
+#[test]
+fn a_waived_unknown_resolves_nothing() {
+    let accepted = PolicyResult { status: Status::Waived, ..unknown("c", Code::Denied) };
+    let (ledger, changes) = advance(&open_one(), &[accepted], &[], 2);
+    assert_eq!((ledger.open.len(), changes), (1, Changes::default()));
+}
+
+#[test]
+fn stale_is_told_since_when_and_ends_with_the_next_sight() {
+    let gap = |ledger: &Ledger, now| advance(ledger, &[unknown("c", Code::Denied)], &[], now).0;
+    let ledger = gap(&gap(&open_one(), 5), 6);
+    assert_eq!(ledger.open.values().next().and_then(|finding| finding.stale_since), Some(5));
+    let (ledger, _) = advance(&ledger, &[result("c", Status::Fail, &["k"], true)], &[], 7);
+    assert_eq!(ledger.open.values().next().and_then(|finding| finding.stale_since), None);
+}
+
+#[test]
+fn a_finding_changes_with_its_severity_and_facts_but_not_with_its_policy() {
+    let with = |severity, evidence: &str, digest: &str| {
+        let mut result = result("c", Status::Fail, &["k"], true);
+        result.violations[0].severity = severity;
+        result.violations[0].evidence.insert("rule".to_owned(), evidence.into());
+        result.origin.digest = digest.to_owned();
+        result
+    };
+    let before = with(Severity::High, "a", "1");
+    let (ledger, _) = advance(&Ledger::default(), &[before], &[], 1);
+    for (after, expected) in [
+        (with(Severity::High, "a", "1"), 0),
+        (with(Severity::Low, "a", "1"), 1),
+        (with(Severity::High, "b", "1"), 1),
+        (with(Severity::High, "a", "2"), 0),
+        // Another version may lay the same facts out otherwise.
+        (with(Severity::High, "b", "2"), 0),
+        (with(Severity::Low, "a", "2"), 1),
+    ] {
+        let (next, changes) = advance(&ledger, std::slice::from_ref(&after), &[], 2);
+        assert_eq!((changes.changed.len(), changes.opened.len()), (expected, 0), "{after:?}");
+        assert_eq!(advance(&next, &[after], &[], 3).1, Changes::default());
+    }
+}
+
+#[test]
+fn an_unknown_keeps_its_beginning_until_there_is_a_verdict() {
+    let since = |ledger: &Ledger| {
+        ledger
+            .unknowns
+            .values()
+            .map(|unknown| (unknown.code, unknown.since, unknown.last))
+            .collect::<Vec<_>>()
+    };
+    let (ledger, _) = advance(&Ledger::default(), &[unknown("c", Code::Denied)], &[], 1);
+    let (ledger, _) = advance(&ledger, &[unknown("c", Code::Timeout)], &[], 4);
+    assert_eq!(since(&ledger), [(Code::Timeout, 1, 4)]);
+    // Out of sight is not settled.
+    let (ledger, _) = advance(&ledger, &[], &[hidden_at("/subscriptions/s")], 5);
+    assert_eq!(since(&ledger), [(Code::Timeout, 1, 4)]);
+    for end in [vec![result("c", Status::Pass, &[], true)], vec![]] {
+        assert_eq!(since(&advance(&ledger, &end, &[], 6).0), []);
+    }
+    for (subscriptions, excluded, policies) in [(&["s"][..], &[][..], &[][..]), (&[], &["s"], &["AKS-001"])] {
+        assert_eq!(since(&advance_empty(&ledger, subscriptions, excluded, policies).0), []);
+    }
 }
 
 fn any_result() -> impl Strategy<Value = PolicyResult> {
     let status =
         prop::sample::select(vec![Status::Fail, Status::Unknown, Status::Pass, Status::NotApplicable]);
-    (prop::sample::select(vec!["a", "b", "c"]), status, prop::bool::ANY, 1..4usize).prop_map(
-        |(name, status, complete, n)| {
-            let keys = &["k", "l", "m"][..if status == Status::Fail { n } else { 0 }];
-            result(name, status, keys, complete)
+    let accepted = prop::sample::subsequence(vec!["k", "l", "m"], 0..3);
+    (prop::sample::select(vec!["a", "b", "c"]), status, prop::bool::ANY, 1..4usize, accepted).prop_map(
+        |(name, status, complete, n, accepted)| match status {
+            Status::Fail => waived(result(name, status, &["k", "l", "m"][..n], complete), &accepted),
+            Status::Unknown => unknown(name, if complete { Code::Denied } else { Code::Timeout }),
+            _ => result(name, status, &[], complete),
         },
     )
 }
@@ -158,7 +378,89 @@ fn any_sweep() -> impl Strategy<Value = Vec<PolicyResult>> {
     })
 }
 
+/// How often something must be seen, from once to three times.
+fn any_terms() -> impl Strategy<Value = Terms> {
+    (1..4u32, 1..4u32, 1..6i64).prop_map(|(open_after, resolve_after, retention_seconds)| Terms {
+        open_after,
+        resolve_after,
+        retention_seconds,
+    })
+}
+
+/// A row of sweeps, each with or without a gap over the whole subscription.
+fn any_history() -> impl Strategy<Value = Vec<(Vec<PolicyResult>, bool)>> {
+    prop::collection::vec((any_sweep(), prop::bool::ANY), 0..8)
+}
+
+fn live(terms: &Terms, history: &[(Vec<PolicyResult>, bool)]) -> (Ledger, i64) {
+    let (mut ledger, mut now) = (Ledger::default(), 0);
+    for (results, gap) in history {
+        now += 1;
+        let hidden: Vec<Hidden> = gap.then(|| hidden_at("/subscriptions/s")).into_iter().collect();
+        ledger = advance_on(terms, &ledger, results, &hidden, now).0;
+    }
+    (ledger, now)
+}
+
 proptest! {
+    #[test]
+    fn a_fingerprint_is_in_one_state_and_changes_say_how_it_came_there(
+        terms in any_terms(), history in any_history(), last in any_sweep()
+    ) {
+        let (before, now) = live(&terms, &history);
+        let (after, changes) = advance_on(&terms, &before, &last, &[], now + 1);
+        for id in after.open.keys().chain(after.pending.keys()).chain(after.resolved.keys()) {
+            let states = [
+                after.open.contains_key(id), after.pending.contains_key(id), after.resolved.contains_key(id),
+            ];
+            prop_assert_eq!(states.iter().filter(|held| **held).count(), 1, "{}: {:?}", id, states);
+        }
+        let mut open: BTreeSet<&String> = before.open.keys().collect();
+        for id in changes.opened.iter().chain(&changes.reopened) {
+            prop_assert!(open.insert(id), "{} was open", id);
+        }
+        prop_assert!(changes.opened.iter().all(|id| !before.resolved.contains_key(id)));
+        prop_assert!(changes.reopened.iter().all(|id| before.resolved.contains_key(id)));
+        for (id, _) in &changes.resolved {
+            prop_assert!(open.remove(id), "{} was not open", id);
+        }
+        prop_assert_eq!(open, after.open.keys().collect::<BTreeSet<_>>());
+        for (id, finding) in &after.open {
+            let own = fingerprint(&finding.policy, &finding.subject.id, &finding.key);
+            prop_assert_eq!(id, &own);
+        }
+    }
+
+    #[test]
+    fn after_enough_equal_sweeps_nothing_but_times_moves(
+        terms in any_terms(), history in any_history(), last in any_sweep()
+    ) {
+        let (mut ledger, mut now) = live(&terms, &history);
+        // What was resolved may still be forgotten, so the clock stands still.
+        for _ in 0..3 {
+            ledger = advance_on(&terms, &ledger, &last, &[], now + 1).0;
+        }
+        now += 1;
+        let (once, changes) = advance_on(&terms, &ledger, &last, &[], now);
+        prop_assert_eq!(changes, Changes::default());
+        prop_assert_eq!(once, ledger);
+    }
+
+    #[test]
+    fn whatever_came_before_a_row_of_gaps_resolves_nothing(
+        terms in any_terms(), history in any_history(), rounds in 1..6i64
+    ) {
+        let (mut ledger, now) = live(&terms, &history);
+        let open: Vec<String> = ledger.open.keys().cloned().collect();
+        for round in 1..=rounds {
+            let (next, changes) = advance_on(&terms, &ledger, &[], &[hidden_at("/subscriptions/s")], now + round);
+            prop_assert_eq!(changes, Changes::default());
+            ledger = next;
+        }
+        prop_assert_eq!(ledger.open.keys().cloned().collect::<Vec<_>>(), open);
+        prop_assert!(ledger.open.values().all(|finding| finding.is_stale() && finding.confirmed_at <= now));
+    }
+
     #[test]
     fn the_same_sweep_twice_changes_nothing(first in any_sweep(), second in any_sweep()) {
         let (ledger, _) = advance(&Ledger::default(), &first, &[], 1);
@@ -178,7 +480,7 @@ proptest! {
             ledger = next;
         }
         prop_assert_eq!(ledger.open.keys().cloned().collect::<Vec<_>>(), open);
-        prop_assert!(ledger.open.values().all(|finding| finding.stale && finding.confirmed_at == 1));
+        prop_assert!(ledger.open.values().all(|finding| finding.is_stale() && finding.confirmed_at == 1));
     }
 
     #[test]

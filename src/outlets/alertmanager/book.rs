@@ -186,7 +186,7 @@ fn annotations(
         }
     };
     told.remove("stale");
-    if finding.stale {
+    if finding.is_stale() {
         let stale = format!(
             "The last sweep could not check whether this still stands; it was last seen at {}.",
             stamp(finding.confirmed_at)

@@ -1,0 +1,131 @@
+//! What the daemon remembers: the ledger in memory, and the store that keeps it, if there is one.
+//!
+//! What is in memory is always what was committed last, so a sweep that could not be written is as if it had not been.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::config;
+use crate::findings::judge::Subject;
+use crate::findings::ledger::{Changes, Finding, Sweep, Terms, Unknown};
+use crate::findings::{Report, Status};
+use crate::store::{Kept, KeptSweep, Store, StoreError};
+
+/// The daemon's memory.
+pub struct History {
+    store: Option<Store>,
+    kept: Kept,
+    /// Why the last sweep could not be kept.
+    trouble: Option<String>,
+}
+
+impl History {
+    /// Opens the ledger that the configuration names, or begins one in memory.
+    pub async fn open(config: &config::Ledger) -> Result<Self, StoreError> {
+        let Some(path) = &config.path else {
+            info!(
+                "findings are kept in memory: a restart begins their history anew (`ledger.path` names a file)"
+            );
+            return Ok(Self { store: None, kept: Kept::default(), trouble: None });
+        };
+        let (store, kept) = Store::open(path).await?;
+        let (open, path) = (kept.ledger.open.len(), path.display());
+        match &kept.last {
+            Some(last) => info!(
+                "the ledger {path} holds {open} open findings; its last sweep, number {}, is of {}",
+                last.number, last.taken_at
+            ),
+            None => info!("the ledger {path} is new"),
+        }
+        Ok(Self { store: Some(store), kept, trouble: None })
+    }
+
+    /// Leaves the ledger's file at rest.
+    pub(super) async fn close(self) {
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+
+    /// The open findings, as they were last committed.
+    pub(super) fn open_findings(&self) -> &BTreeMap<String, Finding> {
+        &self.kept.ledger.open
+    }
+
+    /// The unknown verdicts, as they were last committed.
+    pub(super) fn unknowns(&self) -> &BTreeMap<(String, Subject), Unknown> {
+        &self.kept.ledger.unknowns
+    }
+
+    /// The subscriptions that the last sweep saw: one that is no longer visible is a gap, not a deletion.
+    pub(super) fn seen(&self) -> &BTreeSet<String> {
+        &self.kept.seen
+    }
+
+    /// The last sweep that was committed, by this process or one before.
+    pub(super) fn last(&self) -> Option<&KeptSweep> {
+        self.kept.last.as_ref()
+    }
+
+    /// Why the last sweep could not be kept; none if it was.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Takes a sweep in, and gives what it changed. If it cannot be written, everything stays as it was.
+    pub(super) async fn advance(
+        &mut self,
+        sweep: &Sweep<'_>,
+        report: &Report,
+        config: &config::Ledger,
+        now: i64,
+    ) -> Result<Changes, StoreError> {
+        let advanced = self.commit(sweep, report, config, now).await;
+        self.trouble = advanced.as_ref().err().map(ToString::to_string);
+        advanced
+    }
+
+    async fn commit(
+        &mut self,
+        sweep: &Sweep<'_>,
+        report: &Report,
+        config: &config::Ledger,
+        now: i64,
+    ) -> Result<Changes, StoreError> {
+        // After a failure it is open what reached the disk; the file itself tells.
+        if let (Some(store), Some(_)) = (&mut self.store, &self.trouble) {
+            self.kept = store.load().await?;
+        }
+        let terms = terms(config);
+        let (ledger, changes) = self.kept.ledger.advance(sweep, &terms, now);
+        let after = Kept { ledger, seen: sweep.subscriptions.clone(), last: Some(self.sweep(report, now)) };
+        if let Some(store) = &mut self.store {
+            let forget_before = now.saturating_sub(terms.retention_seconds);
+            store.commit(&self.kept, &after, &changes, forget_before).await?;
+        }
+        self.kept = after;
+        Ok(changes)
+    }
+
+    fn sweep(&self, report: &Report, now: i64) -> KeptSweep {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        KeptSweep {
+            number: self.last().map_or(0, |last| last.number).saturating_add(1),
+            taken_at: report.taken_at.clone(),
+            finished_at: now,
+            gaps: count(report.gaps.len()),
+            results: Status::ALL.map(|status| count(report.count(status))),
+        }
+    }
+}
+
+fn terms(config: &config::Ledger) -> Terms {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    Terms {
+        open_after: config.open_after,
+        resolve_after: config.resolve_after,
+        retention_seconds: seconds(config.retention),
+    }
+}

@@ -1,0 +1,103 @@
+//! What a sweep proves of a finding that it did not see. A gap proves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::facts::SubjectKind;
+use crate::findings::judge::{Subject, Violation};
+use crate::findings::{PolicyResult, Status};
+use crate::inventory::ResourceId;
+
+use super::{Resolution, Sweep};
+
+/// A sweep's results, to be asked about one finding.
+pub(super) struct Told<'a> {
+    sweep: &'a Sweep<'a>,
+    results: BTreeMap<(&'a str, &'a ResourceId), &'a PolicyResult>,
+    /// Violations that nobody accepted, by fingerprint.
+    pub(super) violations: BTreeMap<&'a str, (&'a PolicyResult, &'a Violation)>,
+    waived: BTreeSet<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn by(sweep: &'a Sweep<'a>) -> Self {
+        let mut told =
+            Self { sweep, results: BTreeMap::new(), violations: BTreeMap::new(), waived: BTreeSet::new() };
+        for result in sweep.results.iter().filter(|result| !result.subject.hidden) {
+            told.results.insert((&result.policy, &result.subject.id), result);
+            if !matches!(result.status, Status::Fail | Status::Waived) {
+                continue;
+            }
+            for violation in &result.violations {
+                // One that is accepted never hides its neighbour.
+                if violation.waiver.is_some() || result.status == Status::Waived {
+                    told.waived.insert(&violation.id);
+                } else {
+                    told.violations.insert(&violation.id, (result, violation));
+                }
+            }
+        }
+        told
+    }
+
+    /// The verdict on a subject, if there is one.
+    pub(super) fn verdict(&self, policy: &str, subject: &Subject) -> Option<&'a PolicyResult> {
+        self.results.get(&(policy, &subject.id)).copied()
+    }
+
+    /// Why a finding that was not seen is over; none where that is not proven.
+    pub(super) fn resolution(&self, id: &str, policy: &str, subject: &Subject) -> Option<Resolution> {
+        if !self.sweep.policies.contains(policy) {
+            return Some(Resolution::PolicyRemoved);
+        }
+        if self.waived.contains(id) {
+            return Some(Resolution::Waived);
+        }
+        let verdict = self.verdict(policy, subject);
+        if verdict.is_some_and(proves_absence) {
+            return Some(Resolution::Fixed);
+        }
+        if self.is_excluded(subject) {
+            return Some(Resolution::OutOfScope);
+        }
+        (verdict.is_none() && self.is_gone(subject)).then_some(Resolution::ResourceDeleted)
+    }
+
+    /// Whether the configuration leaves the subject out.
+    pub(super) fn is_excluded(&self, subject: &Subject) -> bool {
+        let excluded =
+            |id: &ResourceId| id.subscription().is_some_and(|guid| self.sweep.excluded.contains(guid));
+        excluded(&subject.id) || subject.workspace.as_ref().is_some_and(excluded)
+    }
+
+    /// Whether a subject that no longer appears is proven to be gone.
+    pub(super) fn is_gone(&self, subject: &Subject) -> bool {
+        let swept =
+            |id: &ResourceId| id.subscription().is_some_and(|guid| self.sweep.subscriptions.contains(guid));
+        let swept = swept(&subject.id) && subject.workspace.as_ref().is_none_or(swept);
+        let mut hidden = self.sweep.hidden.iter().filter(|hidden| hidden.kind == subject.kind);
+        let hidden = hidden.any(|hidden| {
+            // A cluster or a subnet is brought to light by any workspace that uses it, wherever that is.
+            matches!(subject.kind, SubjectKind::AksCluster | SubjectKind::Subnet)
+                || hidden.scope.contains(&subject.id)
+                || subject.workspace.as_ref().is_some_and(|workspace| hidden.scope.contains(workspace))
+                // A gap inside the subject's subscription may hide what linked it to its workspace.
+                || subject.id.subscription_id().is_some_and(|subscription| subscription.contains(&hidden.scope))
+        });
+        swept && !hidden
+    }
+
+    /// Whether the sweep judged with this policy.
+    pub(super) fn judged(&self, policy: &str) -> bool {
+        self.sweep.policies.contains(policy)
+    }
+}
+
+/// Whether a verdict shows that a violation which it does not list is not there.
+fn proves_absence(verdict: &PolicyResult) -> bool {
+    match verdict.status {
+        Status::Pass | Status::NotApplicable => true,
+        // Other violations stand; this one is gone only if none could be hidden.
+        Status::Fail | Status::Waived => verdict.complete && !verdict.violations.is_empty(),
+        Status::Unknown => false,
+    }
+}

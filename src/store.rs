@@ -1,0 +1,94 @@
+//! The ledger on disk: an SQLite file that one daemon owns. A sweep is one transaction, so that a process which is killed at
+//! any instant loses the sweep in flight at most.
+//!
+//! What is kept is written and read here as it is; when a finding opens or ends is the affair of `findings`. The SQL is such
+//! that PostgreSQL takes it too.
+
+mod error;
+mod file;
+mod load;
+mod rows;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::findings::ledger::{Changes, Ledger};
+
+pub use error::{StoreError, Trouble};
+pub use file::APPLICATION_ID;
+
+/// Everything that outlives a daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The findings and unknowns.
+    pub ledger: Ledger,
+    /// The guids of the subscriptions that the last sweep saw.
+    pub seen: BTreeSet<String>,
+    /// The last sweep; none before the first one.
+    pub last: Option<KeptSweep>,
+}
+
+/// What is kept of a sweep besides the findings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptSweep {
+    /// Counted from 1, over restarts.
+    pub number: i64,
+    /// When Azure was read; RFC 3339, UTC.
+    pub taken_at: String,
+    /// When it ended; seconds since 1970.
+    pub finished_at: i64,
+    /// How much could not be read.
+    pub gaps: i64,
+    /// How many results had each status, in the order of `Status::ALL`.
+    pub results: [i64; 5],
+}
+
+/// An open ledger file.
+pub struct Store {
+    path: PathBuf,
+    connection: SqliteConnection,
+    /// Held as long as the store lives.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the ledger at `path`, or makes a new one, and reads what it keeps. A file that is foreign, damaged or of a newer
+    /// mlfence is refused and not touched.
+    pub async fn open(path: &Path) -> Result<(Self, Kept), StoreError> {
+        let wrong = |trouble| StoreError { path: path.to_owned(), trouble };
+        let (connection, lock) = file::open(path).await.map_err(wrong)?;
+        let mut store = Self { path: path.to_owned(), connection, _lock: lock };
+        let kept = store.load().await?;
+        Ok((store, kept))
+    }
+
+    /// Leaves the file at rest: what is in its log goes into it. A store that is dropped instead loses nothing.
+    pub async fn close(self) {
+        // Whatever fails now is in the log, where the next start finds it.
+        let _ = self.connection.close().await;
+    }
+
+    /// Reads what the file keeps.
+    pub async fn load(&mut self) -> Result<Kept, StoreError> {
+        let loaded = load::kept(&mut self.connection).await;
+        loaded.map_err(|trouble| StoreError { path: self.path.clone(), trouble })
+    }
+
+    /// Writes what a sweep made of `before`, which is what the file keeps now: all of it, or nothing. Sweeps that ended
+    /// before `forget_before` go, and their changes with them.
+    pub async fn commit(
+        &mut self,
+        before: &Kept,
+        after: &Kept,
+        changes: &Changes,
+        forget_before: i64,
+    ) -> Result<(), StoreError> {
+        let written = write::sweep(&mut self.connection, before, after, changes, forget_before).await;
+        written.map_err(|cause| StoreError { path: self.path.clone(), trouble: Trouble::Write(cause) })
+    }
+}
