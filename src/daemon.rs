@@ -76,6 +76,7 @@ pub async fn run(
 ) -> Result<(), DaemonError> {
     let options = Arc::new(options);
     let mut daemon = Daemon::new(setup, history)?;
+    daemon.recall_book().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep()?));
     let (stop, stopped) = watch::channel(false);
     let listening = tokio::spawn(http::serve(listener, views, stop_signal(stopped)));
@@ -162,6 +163,9 @@ async fn stop_signal(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop too.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
+
+/// The name under which the alerts are kept.
+const BOOK: &str = "alertmanager";
 
 struct Daemon {
     setup: Arc<Setup>,
@@ -260,6 +264,7 @@ impl Daemon {
         self.metrics.changes(&changes);
         let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);
+        self.keep_book().await;
         self.failures = 0;
         let report = &judged.report;
         let open = self.history.open_findings();
@@ -292,6 +297,29 @@ impl Daemon {
         match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Goes on with the alerts of before the restart.
+    async fn recall_book(&mut self) {
+        match self.history.outlet(BOOK).await {
+            Ok(Some(text)) => match serde_json::from_str(&text) {
+                Ok(book) => self.book = book,
+                Err(error) => warn!("which alerts were sent is not known any more: {error}"),
+            },
+            Ok(None) => {}
+            Err(error) => error!("{error}"),
+        }
+    }
+
+    async fn keep_book(&mut self) {
+        let text = match serde_json::to_string(&self.book) {
+            Ok(text) => text,
+            Err(error) => return error!("the alerts cannot be written down: {error}"),
+        };
+        if let Err(error) = self.history.keep_outlet(BOOK, &text).await {
+            error!("{error}");
+            self.metrics.commit_failed();
         }
     }
 

@@ -91,4 +91,25 @@ impl Store {
         let written = write::sweep(&mut self.connection, before, after, changes, forget_before).await;
         written.map_err(|cause| StoreError { path: self.path.clone(), trouble: Trouble::Write(cause) })
     }
+
+    /// What an outlet wrote down last.
+    pub async fn outlet(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let state = sqlx::query_scalar("SELECT state FROM outlets WHERE name = $1").bind(name);
+        let read = state.fetch_optional(&mut self.connection).await;
+        read.map_err(|cause| StoreError {
+            path: self.path.clone(),
+            trouble: Trouble::Damaged(cause.to_string()),
+        })
+    }
+
+    /// Writes down what an outlet must know after a restart.
+    pub async fn keep_outlet(&mut self, name: &str, state: &str) -> Result<(), StoreError> {
+        let kept = sqlx::query(
+            "INSERT INTO outlets (name, state) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+        );
+        let written = kept.bind(name).bind(state).execute(&mut self.connection).await;
+        written
+            .map(drop)
+            .map_err(|cause| StoreError { path: self.path.clone(), trouble: Trouble::Write(cause) })
+    }
 }

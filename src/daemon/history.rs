@@ -49,6 +49,23 @@ impl History {
         }
     }
 
+    /// What an outlet wrote down before the restart; none where findings are kept in memory.
+    pub(super) async fn outlet(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        match &mut self.store {
+            Some(store) => store.outlet(name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Writes down what an outlet must know after a restart. It may lag a sweep behind the findings, as an outlet that was
+    /// away does.
+    pub(super) async fn keep_outlet(&mut self, name: &str, state: &str) -> Result<(), StoreError> {
+        match &mut self.store {
+            Some(store) => store.keep_outlet(name, state).await,
+            None => Ok(()),
+        }
+    }
+
     /// The open findings, as they were last committed.
     pub(super) fn open_findings(&self) -> &BTreeMap<String, Finding> {
         &self.kept.ledger.open

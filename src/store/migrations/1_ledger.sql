@@ -68,3 +68,9 @@ CREATE TABLE unknowns (
 CREATE TABLE subscriptions (
     guid TEXT NOT NULL PRIMARY KEY
 );
+
+-- What an outlet must know of what it told, in its own form.
+CREATE TABLE outlets (
+    name TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL
+);
