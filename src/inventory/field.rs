@@ -50,8 +50,8 @@ impl<'a> Part<'a> {
 }
 
 impl Field {
-    /// The value; none where its absence means that there is none.
-    fn value<'a>(&self, part: Part<'a>) -> Known<Option<&'a Value>> {
+    /// What stands at the path; none for null.
+    fn raw<'a>(&self, part: Part<'a>) -> Known<Option<&'a Value>> {
         let tail = self.path.rsplit("[].").next().unwrap_or(self.path);
         let mut keys = tail.split('.');
         let last = keys.next_back().unwrap_or(tail);
@@ -63,7 +63,21 @@ impl Field {
                 Some(_) => return Err(self.malformed(part, "an object")),
             };
         }
-        let value = object.and_then(|object| object.get(last)).filter(|value| !value.is_null());
+        Ok(object.and_then(|object| object.get(last)).filter(|value| !value.is_null()))
+    }
+
+    /// Whether there is an object at all; for fields whose own fields are read by themselves.
+    pub fn is_object(&self, part: Part<'_>) -> Known<bool> {
+        match self.raw(part)? {
+            None => Ok(false),
+            Some(Value::Object(_)) => Ok(true),
+            Some(_) => Err(self.malformed(part, "an object")),
+        }
+    }
+
+    /// The value; none where its absence means that there is none.
+    fn value<'a>(&self, part: Part<'a>) -> Known<Option<&'a Value>> {
+        let value = self.raw(part)?;
         let meaning = match value {
             None => self.absent,
             Some(Value::String(text)) if text.trim().is_empty() => self.empty,

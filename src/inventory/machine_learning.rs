@@ -233,7 +233,7 @@ impl Service {
 impl V1Router {
     fn read(part: Part<'_>) -> Self {
         let inner = || {
-            if field::COMPUTE_INNER.is_told(part)? {
+            if field::COMPUTE_INNER.is_object(part)? {
                 return Ok(());
             }
             Err(field::COMPUTE_INNER.not_told(part))

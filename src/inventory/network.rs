@@ -194,7 +194,14 @@ impl Subnet {
 impl Peering {
     fn read(part: Part<'_>) -> Self {
         let open = || {
-            let connected = field::PEERING_STATE.told_text(part)?.eq_ignore_ascii_case("connected");
+            let connected = match field::PEERING_STATE.told_text(part)?.to_ascii_lowercase().as_str() {
+                "connected" => true,
+                "initiated" | "disconnected" => false,
+                word => {
+                    let message = format!("a peering is `{word}`, which is not known");
+                    return Err(Reason::new(Code::Malformed, message));
+                }
+            };
             let open = connected && field::PEERING_ACCESS.flag(part)? == Some(true);
             if open && field::PEERING_COMPLETE.flag(part)? == Some(false) {
                 let message = "only some subnets of two VNets are peered; which ones is not judged";
