@@ -200,7 +200,7 @@ fn rows() -> Vec<Value> {
         .iter()
         .map(|id| {
             let group = if *id == S1 { "mg-prod" } else { "mg-dev" };
-            let chain = json!([{"name": group, "displayName": format!("Display {group}")}, {"name": "root"}]);
+            let chain = json!([{"name": group, "displayName": format!("Display {group}")}, {"name": "root", "displayName": "Tenant Root Group"}]);
             json!({"id": format!("/subscriptions/{id}"), "type": "microsoft.resources/subscriptions", "subscriptionId": id,
                    "name": format!("Sub {id}"), "properties": {"managementGroupAncestorsChain": chain}})
         })

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::Session;
 use super::failure::Failure;
 use super::request::Request;
+use super::scope::Above;
 use crate::inventory::{Depth, GapReason, Kind, Record, ResourceId};
 
 /// Resource Graph takes up to 1000 subscriptions per query and recommends fewer than 300.
@@ -284,21 +285,13 @@ fn subscription_of(row: &Value) -> Option<String> {
     told.map(str::to_ascii_lowercase)
 }
 
-/// The management groups above each subscription, by name and by display name, folded. A subscription that does
-/// not tell its chain is missing here.
-pub(super) fn management_groups(subscriptions: &[Record]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut groups = BTreeMap::new();
-    for record in subscriptions {
-        let chain = record.body().get("properties").and_then(|all| all.get("managementGroupAncestorsChain"));
-        if let (Some(subscription), Some(chain)) =
-            (record.id().subscription(), chain.and_then(Value::as_array))
-        {
-            let names = chain.iter().flat_map(|group| [group.get("name"), group.get("displayName")]);
-            let names = names.flatten().filter_map(Value::as_str).map(str::to_lowercase);
-            groups.insert(subscription.to_owned(), names.collect());
-        }
-    }
-    groups
+/// The management groups above each subscription. One that does not tell its chain is missing here.
+pub(super) fn management_groups(subscriptions: &[Record]) -> BTreeMap<String, Above> {
+    let chain = |record: &Record| {
+        let chain = record.body().get("properties")?.get("managementGroupAncestorsChain")?.as_array()?;
+        Some((record.id().subscription()?.to_owned(), Above::read(chain)))
+    };
+    subscriptions.iter().filter_map(chain).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,27 @@ pub(super) struct Visible {
     pub(super) name: String,
     pub(super) tenant: Option<String>,
     pub(super) state: Option<String>,
-    pub(super) tags: BTreeMap<String, String>,
+    /// None if they cannot be understood, so that it is open what they choose.
+    pub(super) tags: Option<BTreeMap<String, String>>,
+}
+
+/// The management groups above a subscription, as far as they were told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Above {
+    /// By name and by display name, folded.
+    pub(super) names: BTreeSet<String>,
+    /// Whether each of them told both: what is missing may be the one that was meant.
+    pub(super) whole: bool,
+}
+
+impl Above {
+    /// Reads a chain of ancestors. An empty one tells nothing: a root group stands above every subscription.
+    pub(super) fn read(chain: &[Value]) -> Self {
+        let text = |group: &Value, key: &str| group.get(key).and_then(Value::as_str).map(str::to_lowercase);
+        let told = |group| [text(group, "name"), text(group, "displayName")];
+        let whole = !chain.is_empty() && chain.iter().flat_map(told).all(|name| name.is_some());
+        Self { names: chain.iter().flat_map(told).flatten().collect(), whole }
+    }
 }
 
 /// Whether a subscription belongs to the sweep.
@@ -34,10 +54,14 @@ impl Visible {
         if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return None;
         }
-        let mut tags = BTreeMap::new();
-        for (name, value) in row.get("tags").and_then(Value::as_object).into_iter().flatten() {
-            tags.insert(name.to_lowercase(), value.as_str().unwrap_or_default().to_owned());
-        }
+        let tag = |(name, value): (&String, &Value)| match value {
+            Value::Null => Some((name.to_lowercase(), String::new())),
+            value => Some((name.to_lowercase(), value.as_str()?.to_owned())),
+        };
+        let tags = match row.get("tags") {
+            None | Some(Value::Null) => Some(BTreeMap::new()),
+            Some(tags) => tags.as_object().and_then(|tags| tags.iter().map(tag).collect()),
+        };
         let name = text("displayName").unwrap_or_default().to_owned();
         let (tenant, state) = (text("tenantId").map(str::to_owned), text("state").map(str::to_owned));
         Some((id, Self { name, tenant, state, tags }))
@@ -51,16 +75,11 @@ impl Visible {
     }
 }
 
-/// Whether a visible subscription is swept. `groups` are the management groups above it, if they were told.
-pub(super) fn membership(
-    scope: &Scope,
-    id: &str,
-    visible: &Visible,
-    groups: Option<&BTreeSet<String>>,
-) -> Membership {
+/// Whether a visible subscription is swept. `above` are the management groups above it, if they were told.
+pub(super) fn membership(scope: &Scope, id: &str, visible: &Visible, above: Option<&Above>) -> Membership {
     let included =
-        if scope.include.is_empty() { Some(true) } else { chosen(&scope.include, id, visible, groups) };
-    match (included, chosen(&scope.exclude, id, visible, groups)) {
+        if scope.include.is_empty() { Some(true) } else { chosen(&scope.include, id, visible, above) };
+    match (included, chosen(&scope.exclude, id, visible, above)) {
         (Some(false), _) | (_, Some(true)) => Membership::Out,
         (Some(true), Some(false)) => Membership::In,
         _ => Membership::Unknown,
@@ -75,23 +94,27 @@ pub(super) fn may_belong(scope: &Scope, id: &str) -> bool {
         && (include.is_empty() || !only_guids || include.subscriptions.contains(id))
 }
 
-/// A selection chooses by any of its three ways.
-fn chosen(
-    selection: &Selection,
-    id: &str,
-    visible: &Visible,
-    groups: Option<&BTreeSet<String>>,
-) -> Option<bool> {
-    // The names of Azure's tags don't heed case, their values do.
-    let tagged = |(name, value): (&String, &String)| visible.tags.get(&name.to_lowercase()) == Some(value);
-    let by_tags = !selection.tags.is_empty() && selection.tags.iter().all(tagged);
-    if selection.subscriptions.contains(id) || by_tags {
+/// A selection chooses by any of its three ways; none if that hangs on something that was not told.
+fn chosen(selection: &Selection, id: &str, visible: &Visible, above: Option<&Above>) -> Option<bool> {
+    let by_tags = match &visible.tags {
+        _ if selection.tags.is_empty() => Some(false),
+        // The names of Azure's tags don't heed case, their values do.
+        Some(tags) => {
+            Some(selection.tags.iter().all(|(name, value)| tags.get(&name.to_lowercase()) == Some(value)))
+        }
+        None => None,
+    };
+    let by_groups = match above {
+        _ if selection.management_groups.is_empty() => Some(false),
+        Some(above) if !above.names.is_disjoint(&selection.management_groups) => Some(true),
+        Some(above) if above.whole => Some(false),
+        _ => None,
+    };
+    let ways = [Some(selection.subscriptions.contains(id)), by_tags, by_groups];
+    if ways.contains(&Some(true)) {
         return Some(true);
     }
-    if selection.management_groups.is_empty() {
-        return Some(false);
-    }
-    groups.map(|groups| !groups.is_disjoint(&selection.management_groups))
+    (!ways.contains(&None)).then_some(false)
 }
 
 #[cfg(test)]
@@ -132,10 +155,42 @@ mod tests {
         let (id, visible) =
             Visible::read(&json!({"subscriptionId":"S1","tags":{"env":"prod"}})).expect("a subscription");
         for (include, exclude, groups, expected) in cases {
-            let groups: Option<BTreeSet<String>> =
-                groups.map(|names| names.into_iter().map(str::to_owned).collect());
+            let above = groups
+                .map(|names| Above { names: names.into_iter().map(str::to_owned).collect(), whole: true });
             let scope = Scope { include, exclude };
-            assert_eq!(membership(&scope, &id, &visible, groups.as_ref()), expected, "{scope:?} {groups:?}");
+            assert_eq!(membership(&scope, &id, &visible, above.as_ref()), expected, "{scope:?} {above:?}");
+        }
+    }
+
+    /// A finding is over when its subscription is left out, so that a field which is lost must not leave it out.
+    #[test]
+    fn what_was_not_told_leaves_nothing_out() {
+        let corp = || Scope { include: selection(&[], &["corp"], &[]), exclude: selection(&[], &[], &[]) };
+        let (id, plain) = Visible::read(&json!({"subscriptionId":"s1"})).expect("a subscription");
+        let other = json!({"name": "other", "displayName": "Other"});
+        for (chain, expected) in [
+            (json!([other]), Membership::Out),
+            (json!([other, {"name": "corp"}]), Membership::In),
+            (json!([]), Membership::Unknown),
+            (json!([other, {"displayName": "Sales"}]), Membership::Unknown),
+            (json!([other, {"name": "sales"}]), Membership::Unknown),
+            (json!([other, {"name": null, "displayName": "Sales"}]), Membership::Unknown),
+            (json!([other, 7]), Membership::Unknown),
+        ] {
+            let above = Above::read(chain.as_array().expect("a list"));
+            assert_eq!(membership(&corp(), &id, &plain, Some(&above)), expected, "{chain}");
+        }
+        for exclude in [false, true] {
+            let (prod, none) = (selection(&[], &[], &[("env", "prod")]), selection(&[], &[], &[]));
+            let scope = match exclude {
+                true => Scope { include: none, exclude: prod },
+                false => Scope { include: prod, exclude: none },
+            };
+            for tags in [json!("prod"), json!(["env"]), json!({"env": 7})] {
+                let row = json!({"subscriptionId": "s1", "tags": tags});
+                let (id, visible) = Visible::read(&row).expect("a subscription");
+                assert_eq!(membership(&scope, &id, &visible, None), Membership::Unknown, "{row} {exclude}");
+            }
         }
     }
 

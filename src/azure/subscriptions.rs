@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::gaps::Gaps;
 use super::request::Request;
 use super::resource_graph::{self, Answer, SUBSCRIPTIONS};
-use super::scope::{self, Membership, Visible};
+use super::scope::{self, Above, Membership, Visible};
 use super::sweep::Order;
 use crate::inventory::{Depth, GapReason, Kind, Record, ResourceId};
 
@@ -107,7 +107,7 @@ pub(super) async fn choose(
         })
     };
     chosen.excluded = visible.keys().filter(out).cloned().collect();
-    let above: BTreeMap<String, BTreeSet<String>> =
+    let above: BTreeMap<String, Above> =
         answers.iter().flat_map(|(_, answer)| resource_graph::management_groups(&answer.records)).collect();
     for id in candidates {
         let Some(subscription) = visible.get(&id) else { continue };
@@ -119,8 +119,7 @@ pub(super) async fn choose(
                 chosen.excluded.insert(id);
             }
             Membership::Unknown => {
-                let detail =
-                    "its management groups were not told, so it is open whether it belongs to the scope";
+                let detail = "its management groups or tags were not told, so it is open whether it belongs to the scope";
                 let asked = answers.iter().find(|(group, _)| group.contains(&id));
                 let failure = match asked.and_then(|(_, answer)| answer.lost.first()) {
                     Some(lost) => Failure::new(lost.reason, format!("{detail}: {}", lost.detail)),
