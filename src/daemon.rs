@@ -251,16 +251,23 @@ impl Daemon {
             subscriptions: &subscriptions,
             excluded: &excluded,
             policies: &judged.policies,
+            waivers: &self.setup.waivers,
         };
         let never_swept = self.history.last().is_none();
         // Committed before anything of it is shown: what was shown outlives the process.
         let committed =
             self.history.advance(&seen, &judged.report, &self.setup.config.ledger, finished_at).await;
-        let changes = committed.unwrap_or_else(|error| {
-            error!("{error}");
-            self.metrics.commit_failed();
-            Changes::default()
-        });
+        let changes = match committed {
+            Ok(changes) => {
+                self.metrics.committed();
+                changes
+            }
+            Err(error) => {
+                error!("{error}");
+                self.metrics.commit_failed();
+                Changes::default()
+            }
+        };
         self.metrics.changes(&changes);
         let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);

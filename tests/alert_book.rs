@@ -165,6 +165,21 @@ fn labels_and_beginning_stay_as_long_as_the_finding_is_open() {
     assert!(hidden[0].annotations["stale"].contains("1970-01-01T00:00:05Z"), "{:?}", hidden[0].annotations);
 }
 
+/// Which workspace uses a cluster alone hangs on which could be read.
+#[test]
+fn a_workspace_that_comes_to_light_or_goes_pages_nobody_anew() {
+    let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
+    let (id, open) = finding("c", Severity::High, 5);
+    for seen in [None, Some("w"), None] {
+        let mut used = open.clone();
+        used.subject.kind = SubjectKind::AksCluster;
+        used.subject.workspace = seen.and_then(|_| used.subject.id.parent());
+        let alerts = sweep(&mut book, &settings, &none, &[(id.clone(), used)], 6);
+        assert_eq!(alerts.len(), 1, "{seen:?}: {alerts:?}");
+        assert_eq!((alerts[0].ended_at, alerts[0].labels.get("workspace")), (None, None));
+    }
+}
+
 #[test]
 fn what_is_resolved_ends_and_is_forgotten_when_no_instance_can_hold_it_any_more() {
     let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());

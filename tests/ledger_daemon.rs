@@ -109,6 +109,8 @@ async fn a_sweep_that_cannot_be_kept_is_told_and_the_next_one_goes_on_from_the_l
     let exposition = daemon.get("/metrics").1;
     assert_eq!(open(&exposition), healthy, "findings that nobody kept were shown");
     assert!(samples(&exposition, "mlfence_ledger_commit_failures_total", &[])[0] >= 1.0);
+    let kept = |exposition: &str| samples(exposition, "mlfence_ledger_last_commit_successful", &[]);
+    assert_eq!(kept(&exposition), [0.0]);
 
     held.rollback().await.expect("the lock is free");
     loop {
@@ -120,6 +122,7 @@ async fn a_sweep_that_cannot_be_kept_is_told_and_the_next_one_goes_on_from_the_l
     daemon.fresh_sweep();
     assert!(!daemon.get("/readyz").1.contains("could not be written"));
     let exposition = daemon.get("/metrics").1;
+    assert_eq!(kept(&exposition), [1.0]);
     assert!(open(&exposition) > healthy, "the demo estate has more findings");
     let opened = samples(&exposition, "mlfence_findings_opened_total", &[])[0];
     assert!(opened >= open(&exposition), "{opened}");

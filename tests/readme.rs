@@ -99,6 +99,7 @@ fn metrics() -> String {
         subscriptions: &std::collections::BTreeSet::new(),
         excluded: &std::collections::BTreeSet::new(),
         policies: &judged.policies,
+        waivers: &[],
     };
     let (ledger, _) = Ledger::default().advance(&sweep, &Terms::default(), 1);
     let view = View {

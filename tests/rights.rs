@@ -67,6 +67,7 @@ impl Watcher {
             subscriptions: &self.seen,
             excluded: &collected.excluded,
             policies: &judged.policies,
+            waivers: &[],
         };
         let (ledger, changes) = self.ledger.advance(&sweep, &Terms::default(), now);
         self.ledger = ledger;

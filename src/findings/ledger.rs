@@ -15,6 +15,7 @@ use crate::facts::Hidden;
 
 use super::PolicyResult;
 use super::judge::Subject;
+use super::waivers::Waiver;
 
 pub use finding::{Finding, Resolution, Resolved};
 pub use unknowns::Unknown;
@@ -74,6 +75,8 @@ pub struct Sweep<'a> {
     pub excluded: &'a BTreeSet<String>,
     /// The ids of the policies that were judged.
     pub policies: &'a BTreeSet<String>,
+    /// What is accepted, whether it was seen or not.
+    pub waivers: &'a [Waiver],
 }
 
 #[cfg(test)]

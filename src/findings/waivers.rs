@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::Date;
 
+use super::ledger::Finding;
 use crate::inventory::{Reason, ResourceId};
 
 use super::judge::{Subject, Violation};
@@ -120,6 +121,17 @@ impl Waiver {
             return self.scope == subject.id;
         }
         self.scope.contains(&subject.id) || resource.is_some_and(|resource| self.scope.contains(resource))
+    }
+
+    /// Whether it still covers a finding that cannot be seen now, as it last was.
+    pub(super) fn keeps(&self, finding: &Finding, today: Date) -> bool {
+        let resource = finding.resource.as_deref().and_then(ResourceId::parse);
+        self.accepts == Accepts::Fail
+            && !self.expired(today)
+            && self.policy == finding.policy
+            && self.key.as_ref().is_none_or(|key| *key == finding.key)
+            && self.reaches(&finding.subject, resource.as_ref())
+            && self.evidence.as_ref().is_none_or(|pinned| *pinned == finding.evidence)
     }
 
     /// What decides between several waivers that cover the same: the narrowest one.

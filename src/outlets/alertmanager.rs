@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{Instrument, info_span, warn};
+use url::Url;
 
 use crate::config::Alertmanager;
 
@@ -55,19 +56,33 @@ pub async fn run(mut outbox: watch::Receiver<Arc<Outbox>>, tally: watch::Sender<
     loop {
         let settings = outbox.borrow_and_update().settings.clone();
         let mut instances = JoinSet::new();
-        for url in &settings.urls {
+        for url in settings.urls.clone() {
             let span = info_span!("alertmanager", instance = %url);
-            match Instance::new(url, &settings) {
-                Ok(instance) => {
-                    let told = instance.keep_told(outbox.clone(), Arc::clone(&tally));
-                    instances.spawn(told.instrument(span));
-                }
-                Err(error) => span.in_scope(|| warn!("cannot be told of anything: {error}")),
-            }
+            let told = keep_told(url, settings.clone(), outbox.clone(), Arc::clone(&tally));
+            instances.spawn(told.instrument(span));
         }
         // Other settings begin anew; the set's end stops its tasks.
-        if outbox.wait_for(|next| next.settings != settings).await.is_err() {
-            return;
+        tokio::select! {
+            changed = outbox.wait_for(|next| next.settings != settings) => if changed.is_err() { return },
+            // A task ends with the outbox, or breaks off: then somebody is not told any more, and must not be thought to be.
+            Some(_) = instances.join_next() => return,
         }
+    }
+}
+
+/// Keeps one instance told. One that cannot be asked counts as failing, for the rules that leave findings to this outlet.
+async fn keep_told(
+    url: Url,
+    settings: Alertmanager,
+    outbox: watch::Receiver<Arc<Outbox>>,
+    tally: Arc<watch::Sender<Tally>>,
+) {
+    loop {
+        match Instance::new(&url, &settings) {
+            Ok(instance) => return instance.keep_told(outbox, tally).await,
+            Err(error) => warn!("cannot be told of anything: {error}"),
+        }
+        tally.send_modify(|tally| tally.failures += 1);
+        tokio::time::sleep(settings.resend).await;
     }
 }

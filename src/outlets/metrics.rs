@@ -57,6 +57,7 @@ pub struct Metrics {
     opened: IntCounter,
     resolved: IntCounterVec,
     commit_failures: IntCounter,
+    commit_successful: Gauge,
     policy_errors: IntCounterVec,
     duration: HistogramVec,
     source_success: BTreeMap<(String, Kind), i64>,
@@ -90,6 +91,12 @@ impl Metrics {
             &[],
         )?;
         throttle_wait.with_label_values::<&str>(&[]);
+        let commit_successful = Gauge::new(
+            "mlfence_ledger_last_commit_successful",
+            "0 if the last sweep could not be written into the ledger, else 1.",
+        )?;
+        // A ledger that could be opened, and nothing to write yet.
+        commit_successful.set(1.0);
         Ok(Self {
             requests: IntCounterVec::new(
                 Opts::new("mlfence_azure_requests_total", "Requests sent to Azure, by what they asked for."),
@@ -116,6 +123,7 @@ impl Metrics {
                 "mlfence_ledger_commit_failures_total",
                 "Sweeps that could not be written into the ledger, whose findings stay as they were.",
             )?,
+            commit_successful,
             policy_errors: IntCounterVec::new(
                 Opts::new(
                     "mlfence_policy_errors_total",
@@ -190,6 +198,12 @@ impl Metrics {
     /// Notes that a sweep could not be kept.
     pub fn commit_failed(&self) {
         self.commit_failures.inc();
+        self.commit_successful.set(0.0);
+    }
+
+    /// Notes that a sweep was written, if it is to be.
+    pub fn committed(&self) {
+        self.commit_successful.set(1.0);
     }
 
     /// Notes that another bundle judges from now on.
@@ -276,6 +290,7 @@ impl Metrics {
             Box::new(self.opened.clone()),
             Box::new(self.resolved.clone()),
             Box::new(self.commit_failures.clone()),
+            Box::new(self.commit_successful.clone()),
             Box::new(self.policy_errors.clone()),
             Box::new(self.duration.clone()),
             Box::new(self.notifications.clone()),

@@ -1,7 +1,9 @@
 //! One step of the life cycle: old ledger and sweep in, new ledger and changes out.
 
+use time::{Date, OffsetDateTime};
+
 use super::resolution::Told;
-use super::{Changes, Finding, Ledger, Resolved, Sweep, Terms, unknowns};
+use super::{Changes, Finding, Ledger, Resolution, Resolved, Sweep, Terms, unknowns};
 use crate::findings::PolicyResult;
 use crate::findings::judge::Violation;
 
@@ -108,14 +110,31 @@ impl Step<'_> {
     }
 
     fn resolved_unseen(&mut self, id: &str, resolved: &Resolved) {
-        if resolved.at.saturating_add(self.terms.retention_seconds) <= self.now {
+        let mut resolved = resolved.clone();
+        let proven = self.told.resolution(id, &resolved.finding.policy, &resolved.finding.subject);
+        let accepted =
+            proven == Some(Resolution::Waived) || self.told.is_accepted(&resolved.finding, self.today());
+        if resolved.resolution == Resolution::Waived && proven.is_none() && !accepted {
+            // Nobody accepts it any more, and nobody can see that it is gone.
+            let finding = &mut resolved.finding;
+            finding.opened_at = self.now;
+            finding.stale_since = Some(self.now);
+            finding.reopened = finding.reopened.saturating_add(1);
+            self.changes.reopened.push(id.to_owned());
+            self.after.open.insert(id.to_owned(), resolved.finding);
             return;
         }
-        let mut resolved = resolved.clone();
-        let finding = &mut resolved.finding;
-        if self.told.resolution(id, &finding.policy, &finding.subject).is_some() {
-            finding.streak = 0;
+        let old = resolved.at.saturating_add(self.terms.retention_seconds) <= self.now;
+        if old && !(resolved.resolution == Resolution::Waived && accepted) {
+            return;
+        }
+        if proven.is_some() {
+            resolved.finding.streak = 0;
         }
         self.after.resolved.insert(id.to_owned(), resolved);
+    }
+
+    fn today(&self) -> Date {
+        OffsetDateTime::from_unix_timestamp(self.now).map_or(Date::MAX, OffsetDateTime::date)
     }
 }

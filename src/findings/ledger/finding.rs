@@ -1,8 +1,5 @@
 //! A finding: a violation with identity and history.
 
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
-
 use crate::findings::PolicyResult;
 use crate::findings::judge::{Subject, Violation};
 use crate::severity::Severity;
@@ -26,7 +23,7 @@ pub struct Finding {
     pub remediation: String,
     /// The resource to look at, if it is another than the subject.
     pub resource: Option<String>,
-    /// A digest of the deciding facts.
+    /// The digest of the deciding facts, the one that a waiver can be pinned to.
     pub evidence: String,
     /// When it was seen for the first time, whatever became of it in between.
     pub first_seen: i64,
@@ -59,7 +56,7 @@ impl Finding {
             message: violation.message.clone(),
             remediation: violation.remediation.clone(),
             resource: violation.resource.clone(),
-            evidence: digest(&violation.evidence),
+            evidence: violation.evidence_digest.clone(),
             first_seen: known.map_or(now, |known| known.first_seen),
             opened_at: known.map_or(now, |known| known.opened_at),
             confirmed_at: now,
@@ -82,12 +79,6 @@ impl Finding {
     }
 }
 
-/// 128 bits of SHA-256 over the evidence's JSON, whose keys are in order.
-fn digest(evidence: &Map<String, Value>) -> String {
-    let json = Value::Object(evidence.clone()).to_string();
-    Sha256::digest(json).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A finding that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -106,7 +97,7 @@ pub enum Resolution {
     Fixed,
     /// The subject is gone, and everything that could hide it was read.
     ResourceDeleted,
-    /// Somebody accepted it; it comes back when the waiver ends.
+    /// Somebody accepted it; it comes back when the waiver ends, seen or not.
     Waived,
     /// The policy is no longer in the bundle, or switched off.
     PolicyRemoved,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::Date;
+
 use crate::facts::SubjectKind;
 use crate::findings::judge::{Subject, Violation};
 use crate::findings::{PolicyResult, Status};
 use crate::inventory::ResourceId;
 
-use super::{Resolution, Sweep};
+use super::{Finding, Resolution, Sweep};
 
 /// A sweep's results, to be asked about one finding.
 pub(super) struct Told<'a> {
@@ -56,40 +58,54 @@ impl<'a> Told<'a> {
         if verdict.is_some_and(proves_absence) {
             return Some(Resolution::Fixed);
         }
-        if self.is_excluded(subject) {
+        if self.is_excluded(policy, subject) {
             return Some(Resolution::OutOfScope);
         }
         (verdict.is_none() && self.is_gone(subject)).then_some(Resolution::ResourceDeleted)
     }
 
-    /// Whether the configuration leaves the subject out.
-    pub(super) fn is_excluded(&self, subject: &Subject) -> bool {
+    /// Whether the configuration leaves the subject out. Which workspace was seen to use a cluster or a subnet is no part of
+    /// it: as long as there is a verdict, or a gap that may hide another workspace, it is not left out with that one.
+    pub(super) fn is_excluded(&self, policy: &str, subject: &Subject) -> bool {
         let excluded =
             |id: &ResourceId| id.subscription().is_some_and(|guid| self.sweep.excluded.contains(guid));
-        excluded(&subject.id) || subject.workspace.as_ref().is_some_and(excluded)
+        let used_elsewhere =
+            || is_shared(subject) && (self.verdict(policy, subject).is_some() || self.may_be_hidden(subject));
+        excluded(&subject.id) || subject.workspace.as_ref().is_some_and(excluded) && !used_elsewhere()
     }
 
     /// Whether a subject that no longer appears is proven to be gone.
     pub(super) fn is_gone(&self, subject: &Subject) -> bool {
         let swept =
             |id: &ResourceId| id.subscription().is_some_and(|guid| self.sweep.subscriptions.contains(guid));
-        let swept = swept(&subject.id) && subject.workspace.as_ref().is_none_or(swept);
+        swept(&subject.id) && subject.workspace.as_ref().is_none_or(swept) && !self.may_be_hidden(subject)
+    }
+
+    fn may_be_hidden(&self, subject: &Subject) -> bool {
         let mut hidden = self.sweep.hidden.iter().filter(|hidden| hidden.kind == subject.kind);
-        let hidden = hidden.any(|hidden| {
-            // A cluster or a subnet is brought to light by any workspace that uses it, wherever that is.
-            matches!(subject.kind, SubjectKind::AksCluster | SubjectKind::Subnet)
+        hidden.any(|hidden| {
+            is_shared(subject)
                 || hidden.scope.contains(&subject.id)
                 || subject.workspace.as_ref().is_some_and(|workspace| hidden.scope.contains(workspace))
                 // A gap inside the subject's subscription may hide what linked it to its workspace.
                 || subject.id.subscription_id().is_some_and(|subscription| subscription.contains(&hidden.scope))
-        });
-        swept && !hidden
+        })
+    }
+
+    /// Whether a waiver still covers a finding that the sweep could not see.
+    pub(super) fn is_accepted(&self, finding: &Finding, today: Date) -> bool {
+        self.sweep.waivers.iter().any(|waiver| waiver.keeps(finding, today))
     }
 
     /// Whether the sweep judged with this policy.
     pub(super) fn judged(&self, policy: &str) -> bool {
         self.sweep.policies.contains(policy)
     }
+}
+
+/// A cluster or a subnet is brought to light by any workspace that uses it, wherever that is.
+fn is_shared(subject: &Subject) -> bool {
+    matches!(subject.kind, SubjectKind::AksCluster | SubjectKind::Subnet)
 }
 
 /// Whether a verdict shows that a violation which it does not list is not there.

@@ -64,8 +64,18 @@ fn advance_on(
     let (subscriptions, policies) =
         (BTreeSet::from([SUBSCRIPTION.to_owned()]), BTreeSet::from(["AKS-001".to_owned()]));
     let excluded = BTreeSet::new();
-    let sweep =
-        Sweep { results, hidden, subscriptions: &subscriptions, excluded: &excluded, policies: &policies };
+    let sweep = Sweep {
+        results,
+        hidden,
+        subscriptions: &subscriptions,
+        excluded: &excluded,
+        policies: &policies,
+        // What a sweep shows as accepted, the files still accept when it cannot be seen.
+        waivers: &[Waiver {
+            key: None,
+            ..waiver("AKS-001", &ResourceId::subscription_scope(SUBSCRIPTION), "")
+        }],
+    };
     ledger.advance(&sweep, terms, now)
 }
 
@@ -84,6 +94,7 @@ fn advance_empty(
         subscriptions: &subscriptions,
         excluded: &excluded,
         policies: &policies,
+        waivers: &[],
     };
     ledger.advance(&sweep, &Terms::default(), 2)
 }
@@ -92,19 +103,7 @@ fn advance_empty(
 fn waived(mut result: PolicyResult, keys: &[&str]) -> PolicyResult {
     for violation in &mut result.violations {
         if keys.contains(&violation.key.as_str()) {
-            violation.waiver = Some(Waiver {
-                id: None,
-                policy: result.policy.clone(),
-                scope: result.subject.id.clone(),
-                key: Some(violation.key.clone()),
-                accepts: Accepts::Fail,
-                reason: "r".to_owned(),
-                owner: "o".to_owned(),
-                expires: time::macros::date!(2027 - 01 - 01),
-                evidence: None,
-                allow_broad: false,
-                at: String::new(),
-            });
+            violation.waiver = Some(waiver(&result.policy, &result.subject.id, &violation.key));
         }
     }
     if result.violations.iter().all(|violation| violation.waiver.is_some()) {
@@ -290,6 +289,132 @@ fn a_waived_violation_ends_alone_and_comes_back_with_the_end_of_its_waiver() {
     assert_eq!((ledger.open.len(), changes.reopened.len()), (2, 2));
 }
 
+fn waiver(policy: &str, scope: &ResourceId, key: &str) -> Waiver {
+    Waiver {
+        id: None,
+        policy: policy.to_owned(),
+        scope: scope.clone(),
+        key: Some(key.to_owned()),
+        accepts: Accepts::Fail,
+        reason: "r".to_owned(),
+        owner: "o".to_owned(),
+        expires: time::macros::date!(2027 - 01 - 01),
+        evidence: None,
+        allow_broad: false,
+        at: String::new(),
+    }
+}
+
+/// One sweep that cannot see the subject, under these waivers.
+fn advance_blind(ledger: &Ledger, waivers: &[Waiver], retention_seconds: i64, now: i64) -> (Ledger, Changes) {
+    let (subscriptions, policies) =
+        (BTreeSet::from([SUBSCRIPTION.to_owned()]), BTreeSet::from(["AKS-001".to_owned()]));
+    let sweep = Sweep {
+        results: &[unknown("c", Code::Denied)],
+        hidden: &[],
+        subscriptions: &subscriptions,
+        excluded: &BTreeSet::new(),
+        policies: &policies,
+        waivers,
+    };
+    ledger.advance(&sweep, &Terms { retention_seconds, ..Terms::default() }, now)
+}
+
+/// The last thing seen was the violation, and nobody accepts it any more.
+#[test]
+fn a_waiver_that_ends_behind_a_gap_leaves_its_finding_open_and_stale() {
+    const DAY: i64 = 86_400;
+    let last_day = time::macros::datetime!(2027-01-01 23:59 UTC).unix_timestamp();
+    let accepted = [waived(result("c", Status::Fail, &["k"], true), &["k"])];
+    let (ledger, _) = advance(&open_one(), &accepted, &[], last_day - 200 * DAY);
+    let mine = waiver("AKS-001", &subject("c").id, "k");
+    let (held, changes) = advance_blind(&ledger, std::slice::from_ref(&mine), 90 * DAY, last_day);
+    assert_eq!((held.open.len(), held.resolved.len(), changes), (0, 1, Changes::default()), "still accepted");
+
+    let other = waiver("AKS-001", &subject("d").id, "k");
+    let pinned = Waiver { evidence: Some("sha256:other".to_owned()), ..mine.clone() };
+    let unknown_only = Waiver { accepts: Accepts::Unknown, ..mine.clone() };
+    for (waivers, now, why) in [
+        (vec![mine], last_day + DAY, "its last day is over"),
+        (vec![], last_day, "it was taken out"),
+        (vec![other], last_day, "it is of another cluster"),
+        (vec![pinned], last_day, "it is for other facts"),
+        (vec![unknown_only], last_day, "it accepts no violation"),
+    ] {
+        let (open, changes) = advance_blind(&ledger, &waivers, 90 * DAY, now);
+        let finding = open.open.values().next().expect(why);
+        assert_eq!(
+            (finding.stale_since, finding.reopened, changes.reopened.len()),
+            (Some(now), 1, 1),
+            "{why}"
+        );
+        assert_eq!(open.resolved.len(), 0, "{why}");
+    }
+}
+
+fn cluster(workspace: Option<&str>) -> Subject {
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/k";
+    let workspace = workspace.map(|guid| {
+        let id = format!(
+            "/subscriptions/{guid}/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+        );
+        ResourceId::parse(&id).expect("an id")
+    });
+    Subject {
+        kind: SubjectKind::AksCluster,
+        id: ResourceId::parse(id).expect("an id"),
+        workspace,
+        hidden: false,
+    }
+}
+
+fn of_cluster(status: Status, workspace: Option<&str>) -> PolicyResult {
+    let subject = cluster(workspace);
+    let mut told = result("c", status, if status == Status::Fail { &["k"] } else { &[] }, true);
+    for violation in &mut told.violations {
+        violation.id = fingerprint("AKS-001", &subject.id, "k");
+    }
+    if status == Status::Unknown {
+        told.reason = Some(Reason::new(Code::Denied, "d"));
+    }
+    PolicyResult { subject, ..told }
+}
+
+/// The only workspace that was seen to use a cluster is left out now; another one, which a gap hides, may use it.
+#[test]
+fn a_cluster_is_not_left_out_with_one_of_the_workspaces_that_use_it() {
+    let seen = of_cluster(Status::Fail, Some("t"));
+    let (ledger, _) = advance(&Ledger::default(), &[seen], &[], 1);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let (subscriptions, excluded, policies) = (names(&["s"]), names(&["t"]), names(&["AKS-001"]));
+    let step = |results: &[PolicyResult], hidden: &[Hidden]| {
+        let (subscriptions, excluded, policies) = (&subscriptions, &excluded, &policies);
+        let sweep = Sweep { results, hidden, subscriptions, excluded, policies, waivers: &[] };
+        ledger.advance(&sweep, &Terms::default(), 2)
+    };
+    let gap = Hidden { kind: SubjectKind::AksCluster, ..hidden_at("/subscriptions/s") };
+    for (results, hidden, why) in [
+        (vec![of_cluster(Status::Unknown, None)], vec![], "another one shows it, and it is not known"),
+        (vec![], vec![gap], "another one may be hidden"),
+    ] {
+        let (after, changes) = step(&results, &hidden);
+        assert_eq!((after.open.len(), changes), (1, Changes::default()), "{why}");
+    }
+    assert_eq!(resolutions(&step(&[], &[]).1), [Resolution::OutOfScope]);
+}
+
+/// Which workspace uses a cluster alone hangs on which could be read.
+#[test]
+fn an_unknown_grows_no_younger_when_another_workspace_comes_to_light() {
+    let mut ledger = Ledger::default();
+    for (now, workspace) in [(1, None), (2, Some("s")), (3, Some("t")), (4, None)] {
+        ledger = advance(&ledger, &[of_cluster(Status::Unknown, workspace)], &[], now).0;
+        let unknowns: Vec<_> =
+            ledger.unknowns.values().map(|unknown| (unknown.since, unknown.last)).collect();
+        assert_eq!(unknowns, [(1, now)]);
+    }
+}
+
 /// Accepting that nobody can tell is no proof that a violation is gone.
 #[test]
 fn a_waived_unknown_resolves_nothing() {
@@ -312,7 +437,7 @@ fn a_finding_changes_with_its_severity_and_facts_but_not_with_its_policy() {
     let with = |severity, evidence: &str, digest: &str| {
         let mut result = result("c", Status::Fail, &["k"], true);
         result.violations[0].severity = severity;
-        result.violations[0].evidence.insert("rule".to_owned(), evidence.into());
+        result.violations[0].evidence_digest = evidence.to_owned();
         result.origin.digest = digest.to_owned();
         result
     };

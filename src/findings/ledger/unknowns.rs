@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::facts::SubjectKind;
 use crate::findings::judge::Subject;
 use crate::findings::{PolicyResult, Status};
-use crate::inventory::Code;
+use crate::inventory::{Code, ResourceId};
 
 use super::Sweep;
 use super::resolution::Told;
@@ -22,13 +23,15 @@ pub struct Unknown {
 
 type Unknowns = BTreeMap<(String, Subject), Unknown>;
 
-/// The unknowns after a sweep.
+/// The unknowns after a sweep. Which workspace was seen to use a subject may change with what could be read, and makes it no
+/// other.
 pub(super) fn advance(before: &Unknowns, sweep: &Sweep<'_>, told: &Told<'_>, now: i64) -> Unknowns {
+    let known: BTreeMap<_, &Unknown> = before.iter().map(|(key, unknown)| (identity(key), unknown)).collect();
     let mut after = Unknowns::new();
     for result in sweep.results {
         if let Some(code) = unknown(result) {
             let key = (result.policy.clone(), result.subject.clone());
-            let since = before.get(&key).map_or(now, |known| known.since);
+            let since = known.get(&identity(&key)).map_or(now, |known| known.since);
             after.insert(key, Unknown { code, since, last: now });
         }
     }
@@ -38,6 +41,10 @@ pub(super) fn advance(before: &Unknowns, sweep: &Sweep<'_>, told: &Told<'_>, now
         }
     }
     after
+}
+
+fn identity((policy, subject): &(String, Subject)) -> (&str, SubjectKind, &ResourceId, bool) {
+    (policy, subject.kind, &subject.id, subject.hidden)
 }
 
 /// The first reason of a verdict that is unknown, accepted by a waiver or not.
@@ -56,6 +63,6 @@ fn is_over(policy: &str, subject: &Subject, told: &Told<'_>) -> bool {
     subject.hidden
         || !told.judged(policy)
         || told.verdict(policy, subject).is_some()
-        || told.is_excluded(subject)
+        || told.is_excluded(policy, subject)
         || told.is_gone(subject)
 }

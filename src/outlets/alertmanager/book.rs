@@ -124,14 +124,23 @@ fn entry(
         _ => tags(finding, settings, view.inventory),
     };
     let known = before.map(|before| &before.alert.annotations);
+    let mut own = labels(id, finding);
+    if let Some(before) = before {
+        // So does the workspace: which one uses a cluster or a subnet alone hangs on which could be read.
+        let workspace = before.alert.labels.get(WORKSPACE).cloned();
+        own.remove(WORKSPACE);
+        own.extend(workspace.map(|workspace| (WORKSPACE.to_owned(), workspace)));
+    }
     let alert = Alert {
-        labels: labels(id, finding).into_iter().chain(tags.clone()).collect(),
+        labels: own.into_iter().chain(tags.clone()).collect(),
         annotations: annotations(id, finding, known, texts),
         starts_at: finding.opened_at,
         ended_at: None,
     };
     Entry { alert, tags, asked: settings.labels.clone() }
 }
+
+const WORKSPACE: &str = "workspace";
 
 /// Nothing that changes while a finding is open: no evidence, no age, no count.
 fn labels(id: &str, finding: &Finding) -> BTreeMap<String, String> {
@@ -142,7 +151,7 @@ fn labels(id: &str, finding: &Finding) -> BTreeMap<String, String> {
         ("policy", &finding.policy),
         ("severity", finding.severity.name()),
         ("subscription", subject.id.subscription().unwrap_or_default()),
-        ("workspace", &workspace),
+        (WORKSPACE, &workspace),
         ("resource", &subject.id.to_string()),
         ("finding", id),
     ]

@@ -155,7 +155,11 @@ impl Instance {
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         let told = format!("it answers {status}: {}", complaint.trim());
-        if status == StatusCode::BAD_REQUEST {
+        // What is wrong with one batch is wrong with no other; what is wrong with us, or for the moment, is with all.
+        if matches!(
+            status,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+        ) {
             Err(Failure::Refused(told))
         } else {
             Err(Failure::Unreachable(told))
