@@ -36,13 +36,10 @@ pub(super) fn of(
             taken.insert(id.clone());
         }
     }
-    let internal = !matches!(declared, Ok(RouterKind::PublicLoadBalancer | RouterKind::NoLoadBalancer));
-    let name = match declared_subnet {
-        // What serves is there, whatever a record that leaves it out would have meant.
-        Err(reason) if reason.code == Code::NotTold && !subnets.is_empty() => None,
-        told => told.clone()?,
-    };
-    if let Some(name) = name.filter(|_| internal) {
+    // Where one with a private address serves, a name beside it counts whatever type is told, or not told.
+    let internal = !subnets.is_empty()
+        || !matches!(declared, Ok(RouterKind::PublicLoadBalancer | RouterKind::NoLoadBalancer));
+    if let Some(name) = declared_subnet.clone()?.filter(|_| internal) {
         // Only a name: it is looked for in the cluster's VNet.
         for vnet in vnets.as_ref().map_err(Clone::clone)? {
             let id = vnet.child(&format!("subnets/{name}"));

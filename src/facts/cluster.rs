@@ -108,8 +108,8 @@ pub(super) fn vnets(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Kno
     }
 }
 
-/// Whether a cluster's nodes live in a VNet that the customer brought. That AKS made one needs a witness: where nothing
-/// hides it and there is none, the pools' word is not believed.
+/// Whether a cluster's nodes live in a VNet that the customer brought. That AKS made one needs a witness: pools that name no
+/// subnet may have lost it, and a gap that hides the witness makes their word no better.
 pub(super) fn own_vnet(inventory: &Inventory, cluster: &kubernetes::Cluster) -> Known<bool> {
     match (pools_in_own_vnet(cluster)?, unwitnessed(inventory, cluster)) {
         (false, Some(reason)) => Err(reason),
@@ -122,7 +122,8 @@ pub(super) fn unwitnessed(inventory: &Inventory, cluster: &kubernetes::Cluster) 
     if pools_in_own_vnet(cluster) != Ok(false) {
         return None;
     }
-    vnets(inventory, cluster).err().filter(|reason| reason.code == Code::NotFound)
+    // Several VNets in the node resource group leave open which one it is, not that AKS made it.
+    vnets(inventory, cluster).err().filter(|reason| reason.code != Code::Ambiguous)
 }
 
 fn pools_in_own_vnet(cluster: &kubernetes::Cluster) -> Known<bool> {

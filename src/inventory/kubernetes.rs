@@ -48,8 +48,6 @@ pub struct Cluster {
     pub families: Known<Vec<String>>,
     /// How its nodes reach the internet, folded: `loadbalancer`, `userdefinedrouting`, `none`, ….
     pub outbound_type: Known<String>,
-    /// How many addresses AKS says that its load balancer sends from.
-    pub outbound_addresses: Known<usize>,
     /// Whom it acts as.
     pub identities: Identities,
 }
@@ -122,7 +120,6 @@ impl Cluster {
                 .texts(part)
                 .map(|families| families.iter().map(|family| family.to_ascii_lowercase()).collect()),
             outbound_type: field::CLUSTER_OUTBOUND.told_text(part).map(str::to_ascii_lowercase),
-            outbound_addresses: field::CLUSTER_OUTBOUND_IPS.list(part).map(|list| list.len()),
             identities: Identities::read(part, id),
         }
     }

@@ -36,7 +36,7 @@ fields! {
     }
     Computes {
         // Missing altogether in some answers; what is null inside it is told.
-        COMPUTE_INNER "properties.properties" Nothing Nothing;
+        COMPUTE_INNER "properties.properties" NotTold NotTold;
         // Public is the default.
         COMPUTE_BALANCER "properties.properties.loadBalancerType" Nothing Nothing;
         COMPUTE_BALANCER_SUBNET "properties.properties.loadBalancerSubnet" Nothing Nothing;
@@ -87,8 +87,6 @@ fields! {
         // Off by default.
         CLUSTER_POOL_PUBLIC "properties.agentPoolProfiles[].enableNodePublicIP" Nothing Nothing;
         // Clusters from before there was a choice do not tell it.
-        // The load balancers tell too whether there is a way out.
-        CLUSTER_OUTBOUND_IPS "properties.networkProfile.loadBalancerProfile.effectiveOutboundIPs" Elsewhere Elsewhere;
         CLUSTER_OUTBOUND "properties.networkProfile.outboundType" NotTold NotTold;
     }
     VirtualNetworks {
