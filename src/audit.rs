@@ -14,7 +14,7 @@ use crate::findings::judge::{Subject, judge_hidden};
 use crate::findings::waivers::{self, Waiver};
 use crate::findings::{PolicyResult, Report, judge};
 use crate::inventory::{Inventory, Snapshot, printable};
-use crate::policy::{self, Bundle, LoadOptions, Origin, Policy, PolicyError, SourceFile};
+use crate::policy::{self, Bundle, Listed, LoadOptions, Origin, Policy, PolicyError, SourceFile};
 use crate::severity::Severity;
 
 mod sources;
@@ -80,6 +80,15 @@ impl Setup {
             Ok(bundle) if problems.is_empty() => Ok(Self { config, bundle, waivers }),
             _ => Err(SetupError(problems)),
         }
+    }
+
+    /// Every policy with what the configuration makes of it.
+    pub fn listed(&self) -> Vec<Listed> {
+        let listed = |policy: &Policy| {
+            let enabled = !self.config.policies.disabled.contains(&policy.metadata.id);
+            Listed::of(policy, severity_of(&self.config, policy), enabled)
+        };
+        self.bundle.policies().iter().map(listed).collect()
     }
 }
 

@@ -23,8 +23,9 @@ use crate::findings::Status;
 use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
 use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
-use crate::outlets::http::{self, Published};
+use crate::outlets::http::{self, Face, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
+use crate::policy::Listed;
 use crate::severity::Severity;
 use crate::sweep;
 
@@ -77,9 +78,11 @@ pub async fn run(
     let options = Arc::new(options);
     let mut daemon = Daemon::new(setup, history)?;
     daemon.recall_book().await;
-    let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep()?));
+    let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
+    let (trigger, mut triggered) = mpsc::channel(1);
+    let face = Face { views, store: daemon.history.store(), trigger };
     let (stop, stopped) = watch::channel(false);
-    let listening = tokio::spawn(http::serve(listener, views, stop_signal(stopped)));
+    let listening = tokio::spawn(http::serve(listener, face, stop_signal(stopped)));
     let mut listening = pin!(listening);
     let (outbox, sent) = watch::channel(Arc::new(Outbox::default()));
     let (counted, mut tally) = watch::channel(Tally::default());
@@ -119,6 +122,10 @@ pub async fn run(
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
                     continue;
+                }
+                Some(()) = triggered.recv() => {
+                    info!("a sweep was asked for");
+                    break;
                 }
                 Some(()) = reload.recv() => {}
                 () = files.changed() => info!("the files of configuration and policies changed"),
@@ -164,6 +171,9 @@ async fn stop_signal(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
+/// How many sweeps the view holds; older ones are in the store.
+const SHOWN_SWEEPS: i64 = 100;
+
 /// The name under which the alerts are kept.
 const BOOK: &str = "alertmanager";
 
@@ -173,7 +183,8 @@ struct Daemon {
     metrics: Metrics,
     history: History,
     failures: u32,
-    last: Option<(Judged, i64)>,
+    last: Option<Arc<Swept>>,
+    policies: Arc<[Listed]>,
     book: Book,
     outbox: Arc<Outbox>,
     /// Why the last reload was refused.
@@ -188,6 +199,7 @@ impl Daemon {
         Ok(Self {
             client: azure::Client::new(&setup.config)?,
             metrics,
+            policies: setup.listed().into(),
             setup: Arc::new(setup),
             history,
             failures: 0,
@@ -203,7 +215,7 @@ impl Daemon {
         self.failures > 0 || self.history.trouble().is_some()
     }
 
-    fn before_the_first_sweep(&mut self) -> Result<Published, DaemonError> {
+    async fn before_the_first_sweep(&mut self) -> Result<Published, DaemonError> {
         let detail = match self.history.last() {
             Some(last) => format!(
                 "the first sweep has not finished yet; the ledger's last one is of {}, with {} open findings",
@@ -212,7 +224,7 @@ impl Daemon {
             ),
             None => "the first sweep has not finished yet".to_owned(),
         };
-        Ok(Published { metrics: self.render()?, ready: false, detail })
+        self.published(false, detail).await
     }
 
     /// Collect, judge, advance, publish.
@@ -223,7 +235,7 @@ impl Daemon {
         let collected = sweep::run(&self.client, declarations, self.history.seen(), now, &|_| {}).await;
         let collected = match collected {
             Ok(collected) => collected,
-            Err(error) => return self.failed(&error),
+            Err(error) => return self.failed(&error).await,
         };
         let collect = started.elapsed();
         self.metrics.traffic(&Traffic {
@@ -290,8 +302,9 @@ impl Daemon {
             self.history.trouble().map(|trouble| format!("; {trouble}")).unwrap_or_default(),
         );
         self.metrics.policy_errors(report);
-        self.last = Some((judged, finished_at));
-        Ok(Published { metrics: self.render()?, ready: true, detail })
+        let Judged { report, inventory, .. } = judged;
+        self.last = Some(Arc::new(Swept { report, inventory, finished_at }));
+        self.published(true, detail).await
     }
 
     async fn judge(&self, mut snapshot: Snapshot) -> Judged {
@@ -347,24 +360,40 @@ impl Daemon {
     }
 
     /// A sweep that could not even start leaves the last view up.
-    fn failed(&mut self, error: &CollectError) -> Result<Published, DaemonError> {
+    async fn failed(&mut self, error: &CollectError) -> Result<Published, DaemonError> {
         self.failures = self.failures.saturating_add(1);
         let detail = match &self.last {
-            Some((judged, _)) => {
-                format!("the sweep failed: {error}; shown is the one of {}", judged.report.taken_at)
+            Some(last) => {
+                format!("the sweep failed: {error}; shown is the one of {}", last.report.taken_at)
             }
             None => format!("the sweep failed, none has finished yet: {error}"),
         };
-        Ok(Published { metrics: self.render()?, ready: self.last.is_some(), detail })
+        self.published(self.last.is_some(), detail).await
+    }
+
+    /// What is shown from now on.
+    async fn published(&mut self, ready: bool, detail: String) -> Result<Published, DaemonError> {
+        let sweeps = self.history.sweeps(SHOWN_SWEEPS).await.unwrap_or_else(|error| {
+            error!("{error}");
+            Vec::new()
+        });
+        let view = http::View {
+            swept: self.last.clone(),
+            kept: self.history.kept(),
+            sweeps: sweeps.into(),
+            policies: Arc::clone(&self.policies),
+            declarations: Arc::new(self.setup.config.expectations.clone()),
+        };
+        Ok(Published { metrics: self.render()?, ready, detail, view })
     }
 
     fn render(&mut self) -> Result<String, DaemonError> {
-        let view = self.last.as_ref().map(|(judged, finished_at)| View {
-            report: &judged.report,
-            inventory: &judged.inventory,
+        let view = self.last.as_ref().map(|last| View {
+            report: &last.report,
+            inventory: &last.inventory,
             open: self.history.open_findings(),
             unknowns: self.history.unknowns(),
-            finished_at: *finished_at,
+            finished_at: last.finished_at,
             outdated: self.failures > 0,
         });
         // Until a sweep has finished, what the ledger kept of the one before stands in: no finding seems resolved meanwhile.
@@ -407,6 +436,7 @@ impl Daemon {
         self.refused = None;
         // Another address counts even if the next sweep fails.
         Arc::make_mut(&mut self.outbox).settings = setup.config.alertmanager.clone();
+        self.policies = setup.listed().into();
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
     }

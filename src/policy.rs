@@ -13,6 +13,7 @@ mod evaluation;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
+mod listed;
 mod metadata;
 mod recursion;
 mod references;
@@ -23,6 +24,7 @@ mod test_run;
 pub use bundle::{Bundle, Evaluator, LoadOptions, Policy};
 pub use cases::Case;
 pub use evaluation::{Evaluation, Judgement, Note, PolicyError, Violation};
+pub use listed::{Listed, ListedOrigin};
 pub use metadata::{DocumentRef, Metadata, RelatedResource, placeholder};
 pub use shipped::{SHIPPED, shipped_files};
 pub use source::{LARGEST_FILE, Origin, Problem, SourceFile};

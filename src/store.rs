@@ -13,9 +13,11 @@ mod write;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
 
 use crate::findings::ledger::{Changes, Ledger};
 
@@ -48,13 +50,31 @@ pub struct KeptSweep {
     pub results: [i64; 5],
 }
 
-/// An open ledger file.
+/// What happened to a finding in one sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptChange {
+    /// The sweep's number.
+    pub sweep: i64,
+    /// When that sweep ended; seconds since 1970.
+    pub at: i64,
+    /// `opened`, `reopened`, `changed` or `resolved`.
+    pub change: String,
+    /// The severity that the finding had then.
+    pub severity: String,
+    /// Why it was resolved, if it was.
+    pub resolution: Option<String>,
+}
+
+/// An open ledger: a file, or one in memory that ends with the process.
 pub struct Store {
     path: PathBuf,
     connection: SqliteConnection,
-    /// Held as long as the store lives.
-    _lock: File,
+    /// Held as long as the store lives; a ledger in memory needs none.
+    _lock: Option<File>,
 }
+
+/// A store that several tasks use, one at a time.
+pub type Shared = Arc<Mutex<Store>>;
 
 impl Store {
     /// Opens the ledger at `path`, or makes a new one, and reads what it keeps. A file that is foreign, damaged or of a newer
@@ -62,9 +82,18 @@ impl Store {
     pub async fn open(path: &Path) -> Result<(Self, Kept), StoreError> {
         let wrong = |trouble| StoreError { path: path.to_owned(), trouble };
         let (connection, lock) = file::open(path).await.map_err(wrong)?;
-        let mut store = Self { path: path.to_owned(), connection, _lock: lock };
+        let mut store = Self { path: path.to_owned(), connection, _lock: Some(lock) };
         let kept = store.load().await?;
         Ok((store, kept))
+    }
+
+    /// A new ledger in memory.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::from("in memory");
+        match file::in_memory().await {
+            Ok(connection) => Ok(Self { path, connection, _lock: None }),
+            Err(trouble) => Err(StoreError { path, trouble }),
+        }
     }
 
     /// Leaves the file at rest: what is in its log goes into it. A store that is dropped instead loses nothing.
@@ -90,6 +119,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         let written = write::sweep(&mut self.connection, before, after, changes, forget_before).await;
         written.map_err(|cause| StoreError { path: self.path.clone(), trouble: Trouble::Write(cause) })
+    }
+
+    /// The last sweeps, the newest first: at most `limit` of those with a number below `before`.
+    pub async fn sweeps(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<KeptSweep>, StoreError> {
+        let read = load::sweeps(&mut self.connection, before, limit).await;
+        read.map_err(|trouble| StoreError { path: self.path.clone(), trouble })
+    }
+
+    /// What became of a finding, the oldest first, as long as the retention reaches.
+    pub async fn changes_of(&mut self, finding: &str) -> Result<Vec<KeptChange>, StoreError> {
+        let read = load::changes_of(&mut self.connection, finding).await;
+        read.map_err(|trouble| StoreError { path: self.path.clone(), trouble })
     }
 
     /// What an outlet wrote down last.

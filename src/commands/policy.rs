@@ -37,38 +37,22 @@ fn load(arguments: &SetupArguments, whole_gate: bool) -> Result<Setup, Failure> 
 }
 
 fn list(setup: &Setup, format: Format) -> Result<String, Failure> {
-    let switches = &setup.config.policies;
-    let rows = setup.bundle.policies().iter().map(|policy| {
-        let metadata = &policy.metadata;
-        let severity = switches.severities.get(&metadata.id).copied().unwrap_or(metadata.severity);
-        let enabled = !switches.disabled.contains(&metadata.id);
-        (policy, severity, enabled)
-    });
+    let list = setup.listed();
     if format == Format::Json {
-        let list: Vec<serde_json::Value> = rows
-            .map(|(policy, severity, enabled)| {
-                let metadata = &policy.metadata;
-                serde_json::json!({
-                    "id": metadata.id, "title": metadata.title, "severity": severity, "enabled": enabled,
-                    "subject": metadata.subject, "requires": metadata.requires, "documents": metadata.documents,
-                    "since": metadata.since, "origin": { "bundle": policy.origin.to_string(), "digest": policy.digest },
-                })
-            })
-            .collect();
         return serde_json::to_string_pretty(&list)
             .map(|text| text + "\n")
             .map_err(|error| Failure::incomplete(format!("cannot write the list: {error}")));
     }
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING).set_header(["ID", "SEVERITY", "SUBJECT", "TITLE"]);
-    for (policy, severity, enabled) in rows {
-        let metadata = &policy.metadata;
-        let severity = match (enabled, severity == metadata.severity) {
+    for (listed, policy) in list.iter().zip(setup.bundle.policies()) {
+        let own = policy.metadata.severity;
+        let severity = match (listed.enabled, listed.severity == own) {
             (false, _) => "off".to_owned(),
-            (true, true) => severity.to_string(),
-            (true, false) => format!("{severity} (was {})", metadata.severity),
+            (true, true) => own.to_string(),
+            (true, false) => format!("{} (was {own})", listed.severity),
         };
-        table.add_row([metadata.id.as_str(), &severity, metadata.subject.name(), &metadata.title]);
+        table.add_row([listed.id.as_str(), &severity, listed.subject.name(), &listed.title]);
     }
     Ok(format!("{}\n", table.trim_fmt()))
 }

@@ -1,22 +1,24 @@
-//! What the daemon remembers: the ledger in memory, and the store that keeps it, if there is one.
+//! What the daemon remembers: the ledger in memory, and the store that keeps it.
 //!
 //! What is in memory is always what was committed last, so a sweep that could not be written is as if it had not been.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tracing::info;
 
 use crate::config;
 use crate::findings::judge::Subject;
 use crate::findings::ledger::{Changes, Finding, Sweep, Terms, Unknown};
 use crate::findings::{Report, Status};
-use crate::store::{Kept, KeptSweep, Store, StoreError};
+use crate::store::{Kept, KeptSweep, Shared, Store, StoreError};
 
 /// The daemon's memory.
 pub struct History {
-    store: Option<Store>,
-    kept: Kept,
+    store: Shared,
+    kept: Arc<Kept>,
     /// Why the last sweep could not be kept.
     trouble: Option<String>,
 }
@@ -28,7 +30,7 @@ impl History {
             info!(
                 "findings are kept in memory: a restart begins their history anew (`ledger.path` names a file)"
             );
-            return Ok(Self { store: None, kept: Kept::default(), trouble: None });
+            return Ok(Self::of(Store::in_memory().await?, Kept::default()));
         };
         let (store, kept) = Store::open(path).await?;
         let (open, path) = (kept.ledger.open.len(), path.display());
@@ -39,31 +41,45 @@ impl History {
             ),
             None => info!("the ledger {path} is new"),
         }
-        Ok(Self { store: Some(store), kept, trouble: None })
+        Ok(Self::of(store, kept))
+    }
+
+    fn of(store: Store, kept: Kept) -> Self {
+        Self { store: Arc::new(Mutex::new(store)), kept: Arc::new(kept), trouble: None }
+    }
+
+    /// The store, for those who read what memory does not hold.
+    pub(super) fn store(&self) -> Shared {
+        Arc::clone(&self.store)
+    }
+
+    /// What was committed last.
+    pub(super) fn kept(&self) -> Arc<Kept> {
+        Arc::clone(&self.kept)
+    }
+
+    /// The last `limit` sweeps, the newest first.
+    pub(super) async fn sweeps(&self, limit: i64) -> Result<Vec<KeptSweep>, StoreError> {
+        self.store.lock().await.sweeps(None, limit).await
     }
 
     /// Leaves the ledger's file at rest.
     pub(super) async fn close(self) {
-        if let Some(store) = self.store {
-            store.close().await;
+        // Whoever still reads holds it for as long as the process lives; nothing is lost by that.
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.into_inner().close().await;
         }
     }
 
     /// What an outlet wrote down before the restart; none where findings are kept in memory.
-    pub(super) async fn outlet(&mut self, name: &str) -> Result<Option<String>, StoreError> {
-        match &mut self.store {
-            Some(store) => store.outlet(name).await,
-            None => Ok(None),
-        }
+    pub(super) async fn outlet(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.store.lock().await.outlet(name).await
     }
 
     /// Writes down what an outlet must know after a restart. It may lag a sweep behind the findings, as an outlet that was
     /// away does.
-    pub(super) async fn keep_outlet(&mut self, name: &str, state: &str) -> Result<(), StoreError> {
-        match &mut self.store {
-            Some(store) => store.keep_outlet(name, state).await,
-            None => Ok(()),
-        }
+    pub(super) async fn keep_outlet(&self, name: &str, state: &str) -> Result<(), StoreError> {
+        self.store.lock().await.keep_outlet(name, state).await
     }
 
     /// The open findings, as they were last committed.
@@ -112,17 +128,16 @@ impl History {
         now: i64,
     ) -> Result<Changes, StoreError> {
         // After a failure it is open what reached the disk; the file itself tells.
-        if let (Some(store), Some(_)) = (&mut self.store, &self.trouble) {
-            self.kept = store.load().await?;
+        let mut store = self.store.lock().await;
+        if self.trouble.is_some() {
+            self.kept = Arc::new(store.load().await?);
         }
         let terms = terms(config);
         let (ledger, changes) = self.kept.ledger.advance(sweep, &terms, now);
         let after = Kept { ledger, seen: sweep.subscriptions.clone(), last: Some(self.sweep(report, now)) };
-        if let Some(store) = &mut self.store {
-            let forget_before = now.saturating_sub(terms.retention_seconds);
-            store.commit(&self.kept, &after, &changes, forget_before).await?;
-        }
-        self.kept = after;
+        let forget_before = now.saturating_sub(terms.retention_seconds);
+        store.commit(&self.kept, &after, &changes, forget_before).await?;
+        self.kept = Arc::new(after);
         Ok(changes)
     }
 

@@ -9,10 +9,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-/// What the listener shows.
-#[derive(Clone, Debug, Default)]
+use crate::store::Shared;
+
+pub mod view;
+
+pub use self::view::{Swept, View};
+
+/// What the listener shows of one moment; consistent with itself.
+#[derive(Clone, Default)]
 pub struct Published {
     /// The metrics' exposition.
     pub metrics: String,
@@ -20,14 +26,28 @@ pub struct Published {
     pub ready: bool,
     /// One line about the last sweep.
     pub detail: String,
+    /// What is known.
+    pub view: View,
 }
 
-type Views = watch::Receiver<Arc<Published>>;
+/// What the listener reads and asks.
+#[derive(Clone)]
+pub struct Face {
+    /// The published view, which each sweep replaces.
+    pub views: Views,
+    /// What the view does not hold: older sweeps, and what became of a finding.
+    pub store: Shared,
+    /// Asks for a sweep now. A full channel means that one is already asked for.
+    pub trigger: mpsc::Sender<()>,
+}
+
+/// The published view.
+pub type Views = watch::Receiver<Arc<Published>>;
 
 /// Serves until `shutdown` completes.
 pub async fn serve(
     listener: TcpListener,
-    views: Views,
+    face: Face,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = Router::new()
@@ -35,23 +55,23 @@ pub async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
-        .with_state(views);
+        .with_state(face);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
-async fn index(State(views): State<Views>) -> String {
-    let detail = views.borrow().detail.clone();
+async fn index(State(face): State<Face>) -> String {
+    let detail = face.views.borrow().detail.clone();
     format!("mlfence {}\n{detail}\n\n/metrics  /healthz  /readyz\n", env!("CARGO_PKG_VERSION"))
 }
 
-async fn readiness(State(views): State<Views>) -> Response {
-    let view = views.borrow().clone();
+async fn readiness(State(face): State<Face>) -> Response {
+    let view = face.views.borrow().clone();
     let status = if view.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{}\n", view.detail)).into_response()
 }
 
-async fn metrics(State(views): State<Views>) -> Response {
-    let view = views.borrow().clone();
+async fn metrics(State(face): State<Face>) -> Response {
+    let view = face.views.borrow().clone();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], view.metrics.clone())
         .into_response()
 }

@@ -36,6 +36,14 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, File), Troubl
     Ok((connection, lock))
 }
 
+/// A ledger that no file keeps.
+pub(super) async fn in_memory() -> Result<SqliteConnection, Trouble> {
+    let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true).disable_statement_logging();
+    let mut connection = options.connect().await.map_err(unreachable)?;
+    migrate(&mut connection).await?;
+    Ok(connection)
+}
+
 /// Whether there is a file, which then is an SQLite database with our mark. The header is read without SQLite, which
 /// would write beside the file.
 fn header(path: &Path) -> Result<bool, Trouble> {

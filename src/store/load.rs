@@ -2,10 +2,8 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use crate::findings::Status;
-
-use super::rows::{self, Stored, integer, text, unreadable};
-use super::{Kept, KeptSweep, Trouble};
+use super::rows::{self, Stored, unreadable};
+use super::{Kept, KeptChange, KeptSweep, Trouble};
 
 pub(super) async fn kept(connection: &mut SqliteConnection) -> Result<Kept, Trouble> {
     let mut kept = Kept::default();
@@ -23,19 +21,28 @@ pub(super) async fn kept(connection: &mut SqliteConnection) -> Result<Kept, Trou
     kept.ledger.unknowns = unknowns.iter().map(rows::unknown).collect::<Result<_, _>>()?;
     let seen = sqlx::query_scalar::<_, String>("SELECT guid FROM subscriptions");
     kept.seen = seen.fetch_all(&mut *connection).await.map_err(unreadable)?.into_iter().collect();
-    let last = sqlx::query("SELECT * FROM sweeps ORDER BY number DESC LIMIT 1");
-    if let Some(row) = last.fetch_optional(connection).await.map_err(unreadable)? {
-        let mut results = [0; 5];
-        for (count, status) in results.iter_mut().zip(Status::ALL) {
-            *count = integer(&row, status.name())?;
-        }
-        kept.last = Some(KeptSweep {
-            number: integer(&row, "number")?,
-            taken_at: text(&row, "taken_at")?,
-            finished_at: integer(&row, "finished_at")?,
-            gaps: integer(&row, "gaps")?,
-            results,
-        });
-    }
+    kept.last = sweeps(connection, None, 1).await?.pop();
     Ok(kept)
+}
+
+pub(super) async fn sweeps(
+    connection: &mut SqliteConnection,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<KeptSweep>, Trouble> {
+    let newest = sqlx::query("SELECT * FROM sweeps WHERE number < $1 ORDER BY number DESC LIMIT $2");
+    let newest = newest.bind(before.unwrap_or(i64::MAX)).bind(limit);
+    newest.fetch_all(connection).await.map_err(unreadable)?.iter().map(rows::sweep).collect()
+}
+
+pub(super) async fn changes_of(
+    connection: &mut SqliteConnection,
+    finding: &str,
+) -> Result<Vec<KeptChange>, Trouble> {
+    let changes = sqlx::query(
+        "SELECT changes.sweep, sweeps.finished_at, changes.change, changes.severity, changes.resolution
+         FROM changes JOIN sweeps ON sweeps.number = changes.sweep
+         WHERE changes.fingerprint = $1 ORDER BY changes.sweep",
+    );
+    changes.bind(finding).fetch_all(connection).await.map_err(unreadable)?.iter().map(rows::change).collect()
 }

@@ -6,11 +6,12 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::facts::SubjectKind;
+use crate::findings::Status;
 use crate::findings::judge::Subject;
 use crate::findings::ledger::{Finding, Resolution, Resolved, Unknown};
 use crate::inventory::{Code, ResourceId};
 
-use super::Trouble;
+use super::{KeptChange, KeptSweep, Trouble};
 
 /// A row of `findings`.
 pub(super) enum Stored {
@@ -58,6 +59,30 @@ pub(super) fn unknown(row: &SqliteRow) -> Result<((String, Subject), Unknown), T
     Ok(((text(row, "policy")?, subject), unknown))
 }
 
+pub(super) fn sweep(row: &SqliteRow) -> Result<KeptSweep, Trouble> {
+    let mut results = [0; 5];
+    for (count, status) in results.iter_mut().zip(Status::ALL) {
+        *count = integer(row, status.name())?;
+    }
+    Ok(KeptSweep {
+        number: integer(row, "number")?,
+        taken_at: text(row, "taken_at")?,
+        finished_at: integer(row, "finished_at")?,
+        gaps: integer(row, "gaps")?,
+        results,
+    })
+}
+
+pub(super) fn change(row: &SqliteRow) -> Result<KeptChange, Trouble> {
+    Ok(KeptChange {
+        sweep: integer(row, "sweep")?,
+        at: integer(row, "finished_at")?,
+        change: text(row, "change")?,
+        severity: text(row, "severity")?,
+        resolution: maybe_text(row, "resolution")?,
+    })
+}
+
 fn subject(row: &SqliteRow, hidden: bool) -> Result<Subject, Trouble> {
     let kind: SubjectKind = named(row, "subject_kind")?;
     let parse = |column, text: String| ResourceId::parse(&text).ok_or_else(|| strange(column, &text));
@@ -66,11 +91,11 @@ fn subject(row: &SqliteRow, hidden: bool) -> Result<Subject, Trouble> {
     Ok(Subject { kind, id, workspace, hidden })
 }
 
-pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, Trouble> {
+fn text(row: &SqliteRow, column: &str) -> Result<String, Trouble> {
     row.try_get(column).map_err(unreadable)
 }
 
-pub(super) fn integer(row: &SqliteRow, column: &str) -> Result<i64, Trouble> {
+fn integer(row: &SqliteRow, column: &str) -> Result<i64, Trouble> {
     row.try_get(column).map_err(unreadable)
 }
 

@@ -1,0 +1,34 @@
+//! What the daemon knows after a sweep, put together once for everybody who asks. Cheap to clone; nothing in it changes.
+
+use std::sync::Arc;
+
+use crate::expectations::Declarations;
+use crate::findings::Report;
+use crate::inventory::Inventory;
+use crate::policy::Listed;
+use crate::store::{Kept, KeptSweep};
+
+/// What is known.
+#[derive(Clone, Default)]
+pub struct View {
+    /// The last sweep of this process; none before it ended. An earlier process's findings are in `kept`.
+    pub swept: Option<Arc<Swept>>,
+    /// What the ledger keeps: findings, unknowns.
+    pub kept: Arc<Kept>,
+    /// The last sweeps, the newest first.
+    pub sweeps: Arc<[KeptSweep]>,
+    /// The policies in force.
+    pub policies: Arc<[Listed]>,
+    /// What the operator declares.
+    pub declarations: Arc<Declarations>,
+}
+
+/// A sweep as judged.
+pub struct Swept {
+    /// The report.
+    pub report: Report,
+    /// The graph that was judged.
+    pub inventory: Inventory,
+    /// When it ended; seconds since 1970.
+    pub finished_at: i64,
+}
