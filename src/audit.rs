@@ -11,6 +11,7 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::config::Config;
 use crate::facts::{self, Document, Hidden};
 use crate::findings::judge::{Subject, judge_hidden};
+use crate::findings::labels;
 use crate::findings::waivers::{self, Waiver};
 use crate::findings::{PolicyResult, Report, judge};
 use crate::inventory::{Inventory, Snapshot, printable};
@@ -313,6 +314,9 @@ fn judge_inventory(
         results.extend(
             concerned.map(|(policy, severity)| judge_hidden(policy, *severity, hidden, &inventory.coverage)),
         );
+    }
+    for result in &mut results {
+        result.labels = labels::of(&result.subject, &setup.config.labels, &inventory);
     }
     Judged {
         report: Report::new(snapshot, &inventory, results),

@@ -17,6 +17,7 @@ use crate::severity::Severity;
 use crate::yaml::{self, Node, Problem};
 
 pub use self::alertmanager::Alertmanager;
+pub use self::metrics::{Detail, Metrics};
 pub(crate) use self::read::is_loopback;
 
 /// A configuration that survived validation.
@@ -40,6 +41,11 @@ pub struct Config {
     pub waivers: Waivers,
     /// When the daemon sweeps.
     pub schedule: Schedule,
+    /// Tags that become labels of alerts, reports and the metrics of single findings: the tag's folded name, and the
+    /// label's.
+    pub labels: Vec<(String, String)>,
+    /// How detailed the metrics are.
+    pub metrics: Metrics,
     /// Where alerts go.
     pub alertmanager: Alertmanager,
     /// What the daemon remembers.
@@ -260,6 +266,8 @@ impl Default for Config {
             policies: Policies::default(),
             waivers: Waivers::default(),
             schedule: Schedule::default(),
+            labels: Vec::new(),
+            metrics: Metrics::default(),
             alertmanager: Alertmanager::default(),
             ledger: Ledger::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
@@ -292,6 +300,8 @@ impl Config {
 }
 
 pub mod alertmanager;
+mod labels;
+pub mod metrics;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -193,7 +193,8 @@ struct Daemon {
 
 impl Daemon {
     fn new(setup: Setup, history: History) -> Result<Self, DaemonError> {
-        let metrics = Metrics::new(setup.bundle.digest())?;
+        let mut metrics = Metrics::new(setup.bundle.digest())?;
+        metrics.detail(&setup.config.metrics, &setup.config.labels);
         metrics.notified(notified(&setup));
         metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
         Ok(Self {
@@ -351,6 +352,7 @@ impl Daemon {
             open: self.history.open_findings(),
             report: &judged.report,
             inventory: &judged.inventory,
+            labels: &config.labels,
             first,
             now,
         };
@@ -431,6 +433,7 @@ impl Daemon {
             warn!("`ledger.path` changed; another ledger takes effect at the next start");
         }
         self.metrics.bundle(setup.bundle.digest());
+        self.metrics.detail(&setup.config.metrics, &setup.config.labels);
         self.metrics.notified(notified(&setup));
         self.metrics.reloaded(true, OffsetDateTime::now_utc().unix_timestamp());
         self.refused = None;

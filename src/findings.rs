@@ -3,6 +3,7 @@
 //! Pure: the time is an argument. Where a ledger is kept, and who is told, is not known here.
 
 pub mod judge;
+pub mod labels;
 pub mod ledger;
 pub mod remediation;
 pub mod report;

@@ -53,6 +53,7 @@ fn report(open: &BTreeMap<String, Finding>) -> Report {
         severity: Severity::High,
         status: Status::Fail,
         subject: finding.subject.clone(),
+        labels: BTreeMap::new(),
         reason: None,
         reasons: Vec::new(),
         violations: vec![Violation {
@@ -93,9 +94,9 @@ fn report(open: &BTreeMap<String, Finding>) -> Report {
     }
 }
 
-fn settings(tags: &[&str]) -> Alertmanager {
-    let labels = tags.iter().map(|tag| ((*tag).to_owned(), (*tag).to_owned())).collect();
-    Alertmanager { labels, ..Alertmanager::default() }
+/// The tags that become labels, by their own names.
+fn allowed(tags: &[&str]) -> Vec<(String, String)> {
+    tags.iter().map(|tag| ((*tag).to_owned(), (*tag).to_owned())).collect()
 }
 
 fn owned_by(owner: &str) -> Inventory {
@@ -107,20 +108,22 @@ fn owned_by(owner: &str) -> Inventory {
 
 fn sweep(
     book: &mut Book,
-    settings: &Alertmanager,
+    tags: &[&str],
     inventory: &Inventory,
     open: &[(String, Finding)],
     now: i64,
 ) -> Vec<Alert> {
     let open: BTreeMap<String, Finding> = open.iter().cloned().collect();
     let report = report(&open);
-    book.advance(settings, &View { open: &open, report: &report, inventory, first: false, now }, DAY)
+    let labels = allowed(tags);
+    let view = View { open: &open, report: &report, inventory, labels: &labels, first: false, now };
+    book.advance(&Alertmanager::default(), &view, DAY)
 }
 
 #[test]
 fn an_alert_names_the_finding_and_what_to_do() {
     let open = [finding("c", Severity::High, 60)];
-    let alerts = sweep(&mut Book::default(), &settings(&["owner", "team"]), &owned_by("ann"), &open, 60);
+    let alerts = sweep(&mut Book::default(), &["owner", "team"], &owned_by("ann"), &open, 60);
     let life = Duration::from_secs(86_400);
     let link = url::Url::parse("https://mlfence.example/").expect("a URL");
     let wire: Vec<_> = alerts.iter().map(|alert| alert.wire(120, life, Some(&link))).collect();
@@ -146,18 +149,19 @@ fn an_alert_names_the_finding_and_what_to_do() {
 #[test]
 fn below_the_minimum_nothing_is_sent() {
     let open = [finding("a", Severity::Medium, 1), finding("b", Severity::Low, 1)];
-    assert_eq!(sweep(&mut Book::default(), &settings(&[]), &Inventory::default(), &open, 1), []);
+    assert_eq!(sweep(&mut Book::default(), &[], &Inventory::default(), &open, 1), []);
 }
 
 /// Another owner, and a gap that hides the resource with its tags: neither may resolve the alert and page anew.
 #[test]
 fn labels_and_beginning_stay_as_long_as_the_finding_is_open() {
-    let (mut book, settings) = (Book::default(), settings(&["owner"]));
+    let mut book = Book::default();
+    let tags = &["owner"];
     let (id, open) = finding("c", Severity::High, 5);
-    let first = sweep(&mut book, &settings, &owned_by("ann"), &[(id.clone(), open.clone())], 5);
-    let moved = sweep(&mut book, &settings, &owned_by("bob"), &[(id.clone(), open.clone())], 6);
+    let first = sweep(&mut book, tags, &owned_by("ann"), &[(id.clone(), open.clone())], 5);
+    let moved = sweep(&mut book, tags, &owned_by("bob"), &[(id.clone(), open.clone())], 6);
     let stale = Finding { stale_since: Some(6), ..open };
-    let hidden = sweep(&mut book, &settings, &Inventory::default(), &[(id, stale)], 7);
+    let hidden = sweep(&mut book, tags, &Inventory::default(), &[(id, stale)], 7);
     assert_eq!(moved, first);
     assert_eq!((hidden.len(), &hidden[0].labels, hidden[0].starts_at), (1, &first[0].labels, 5));
     assert_eq!(hidden[0].ended_at, None);
@@ -168,13 +172,13 @@ fn labels_and_beginning_stay_as_long_as_the_finding_is_open() {
 /// Which workspace uses a cluster alone hangs on which could be read.
 #[test]
 fn a_workspace_that_comes_to_light_or_goes_pages_nobody_anew() {
-    let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
+    let (mut book, none) = (Book::default(), Inventory::default());
     let (id, open) = finding("c", Severity::High, 5);
     for seen in [None, Some("w"), None] {
         let mut used = open.clone();
         used.subject.kind = SubjectKind::AksCluster;
         used.subject.workspace = seen.and_then(|_| used.subject.id.parent());
-        let alerts = sweep(&mut book, &settings, &none, &[(id.clone(), used)], 6);
+        let alerts = sweep(&mut book, &[], &none, &[(id.clone(), used)], 6);
         assert_eq!(alerts.len(), 1, "{seen:?}: {alerts:?}");
         assert_eq!((alerts[0].ended_at, alerts[0].labels.get("workspace")), (None, None));
     }
@@ -182,30 +186,30 @@ fn a_workspace_that_comes_to_light_or_goes_pages_nobody_anew() {
 
 #[test]
 fn what_is_resolved_ends_and_is_forgotten_when_no_instance_can_hold_it_any_more() {
-    let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
-    sweep(&mut book, &settings, &none, &[finding("c", Severity::High, 5)], 5);
+    let (mut book, none) = (Book::default(), Inventory::default());
+    sweep(&mut book, &[], &none, &[finding("c", Severity::High, 5)], 5);
     for now in [10, 11, 10 + DAY - 1] {
-        let ended = sweep(&mut book, &settings, &none, &[], now);
+        let ended = sweep(&mut book, &[], &none, &[], now);
         assert_eq!(ended.iter().map(|alert| alert.ended_at).collect::<Vec<_>>(), [Some(10)]);
     }
-    assert_eq!(sweep(&mut book, &settings, &none, &[], 10 + DAY), []);
+    assert_eq!(sweep(&mut book, &[], &none, &[], 10 + DAY), []);
 }
 
 #[test]
 fn what_opens_again_has_not_ended() {
-    let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
-    sweep(&mut book, &settings, &none, &[finding("c", Severity::High, 5)], 5);
-    sweep(&mut book, &settings, &none, &[], 10);
-    let again = sweep(&mut book, &settings, &none, &[finding("c", Severity::High, 12)], 12);
+    let (mut book, none) = (Book::default(), Inventory::default());
+    sweep(&mut book, &[], &none, &[finding("c", Severity::High, 5)], 5);
+    sweep(&mut book, &[], &none, &[], 10);
+    let again = sweep(&mut book, &[], &none, &[finding("c", Severity::High, 12)], 12);
     let times: Vec<_> = again.iter().map(|alert| (alert.starts_at, alert.ended_at)).collect();
     assert_eq!(times, [(12, None)]);
 }
 
 #[test]
 fn another_severity_is_another_alert_and_ends_the_one_before() {
-    let (mut book, settings, none) = (Book::default(), settings(&[]), Inventory::default());
-    sweep(&mut book, &settings, &none, &[finding("c", Severity::High, 5)], 5);
-    let alerts = sweep(&mut book, &settings, &none, &[finding("c", Severity::Critical, 5)], 9);
+    let (mut book, none) = (Book::default(), Inventory::default());
+    sweep(&mut book, &[], &none, &[finding("c", Severity::High, 5)], 5);
+    let alerts = sweep(&mut book, &[], &none, &[finding("c", Severity::Critical, 5)], 9);
     let told: Vec<_> = alerts
         .iter()
         .map(|alert| (alert.labels["severity"].as_str(), alert.starts_at, alert.ended_at))
@@ -221,8 +225,8 @@ fn a_first_sweep_of_many_findings_is_a_digest_and_the_critical_ones() {
     let (report, none) = (report(&open), Inventory::default());
     let mut book = Book::default();
     let mut told = |first, now, digest_above| {
-        let view = View { open: &open, report: &report, inventory: &none, first, now };
-        let settings = Alertmanager { digest_above, ..settings(&[]) };
+        let view = View { open: &open, report: &report, inventory: &none, labels: &[], first, now };
+        let settings = Alertmanager { digest_above, ..Alertmanager::default() };
         let alerts = book.advance(&settings, &view, DAY);
         let count = |name: &str, ended: bool| {
             let of = |alert: &&Alert| alert.labels["alertname"] == name && alert.ended_at.is_some() == ended;
@@ -239,17 +243,21 @@ fn a_first_sweep_of_many_findings_is_a_digest_and_the_critical_ones() {
     assert_eq!((single, digests, ended), (21, 0, 1));
     // As many as are allowed are no flood.
     book = Book::default();
-    let view = View { open: &open, report: &report, inventory: &none, first: true, now: 5 };
-    assert_eq!(book.advance(&Alertmanager { digest_above: 21, ..settings(&[]) }, &view, DAY).len(), 21);
+    let view = View { open: &open, report: &report, inventory: &none, labels: &[], first: true, now: 5 };
+    assert_eq!(
+        book.advance(&Alertmanager { digest_above: 21, ..Alertmanager::default() }, &view, DAY).len(),
+        21
+    );
 }
 
 #[test]
 fn a_book_that_was_written_down_goes_on_where_it_was() {
-    let (mut book, settings) = (Book::default(), settings(&["owner"]));
+    let mut book = Book::default();
+    let tags = &["owner"];
     let open = [finding("c", Severity::High, 5)];
-    sweep(&mut book, &settings, &owned_by("ann"), &open, 5);
+    sweep(&mut book, tags, &owned_by("ann"), &open, 5);
     let text = serde_json::to_string(&book).expect("JSON");
     let mut read: Book = serde_json::from_str(&text).expect("a book");
     assert_eq!(read, book);
-    assert_eq!(sweep(&mut read, &settings, &Inventory::default(), &open, 9)[0].labels["owner"], "ann");
+    assert_eq!(sweep(&mut read, tags, &Inventory::default(), &open, 9)[0].labels["owner"], "ann");
 }

@@ -209,7 +209,8 @@ impl Daemon {
         let text = format!(
             "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\ncredential: {{ type: managed_identity }}\n\
              schedule: {{ interval: 1h, jitter: 0% }}\nhttp: {{ listen: '127.0.0.1:0' }}\nledger: {{ path: ledger.db }}\n\
-             alertmanager: {{ urls: ['http://{address}'], minimum_severity: high, resend: 1s, labels_from_tags: [owner] }}\n{}",
+             alertmanager: {{ urls: ['http://{address}'], minimum_severity: high, resend: 1s }}\n\
+             labels_from_tags: [owner]\n{}",
             company::declarations(&company::healthy()),
         );
         fs::write(folder.path().join("mlfence.yaml"), text).expect("written");

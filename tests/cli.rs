@@ -617,3 +617,29 @@ fn a_policy_folder_with_loops_and_pipes_ends() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("pipe.rego: is no regular file"), "{}", stderr(&output));
 }
+
+/// Whom to ask stands beside what is wrong, as far as the operator allows the tags.
+#[test]
+fn a_report_shows_the_tags_that_are_allowed() {
+    let desk = Desk::new();
+    let mut estate = company::demo().0;
+    for record in &mut estate.records {
+        record["tags"]["Owner"] = "ann\u{1b}[31m".into();
+        record["tags"]["cost"] = "7".into();
+    }
+    estate.save(desk.path("tagged.jsonl")).expect("saved");
+    let config = desk.write("labels.yaml", "labels_from_tags: [owner, team]\n");
+    let run = |more: &[&str]| {
+        let config = config.to_str().expect("text");
+        desk.run(&[&["audit", "--snapshot", "tagged.jsonl", "--config", config], more].concat())
+    };
+    let report: Value = serde_json::from_str(&stdout(&run(&["--format", "json"]))).expect("JSON");
+    let results = report["results"].as_array().expect("results");
+    let failed: Vec<&Value> = results.iter().filter(|result| result["status"] == "fail").collect();
+    assert!(!failed.is_empty());
+    for result in failed {
+        assert_eq!(result["labels"], serde_json::json!({"owner": "ann [31m"}), "{result}");
+    }
+    let table = stdout(&run(&[]));
+    assert!(table.contains("owner=ann [31m") && !table.contains('\u{1b}'), "{table}");
+}

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
+use mlfence::config::{self, Config, Detail};
+use mlfence::findings::Ledger;
 use mlfence::findings::ledger::{Sweep, Terms};
 use mlfence::outlets::metrics::{Metrics, Traffic, View};
-use mlfence::{config::Config, findings::Ledger};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ fn metrics() -> String {
     metrics.policy_errors(&judged.report);
     metrics.notified(vec!["high"]);
     metrics.reloaded(true, 1);
+    metrics.detail(&config::Metrics { detail: Detail::All, ..config::Metrics::default() }, &[]);
     let sweep = Sweep {
         results: &judged.report.results,
         hidden: &judged.hidden,

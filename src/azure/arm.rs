@@ -36,6 +36,7 @@ fn must_be_registered(request: &Request) -> bool {
 }
 
 /// Reads a list whose rows stand under `key`: `value`, or `values` for service tags.
+#[tracing::instrument(name = "arm", skip_all, fields(source = of, path = first.url().path()))]
 pub(super) async fn list(session: &Session<'_>, of: &'static str, first: Request, key: &str) -> Listing {
     let mut listing = Listing::default();
     let mut seen = BTreeSet::new();

@@ -108,6 +108,11 @@ pub(super) struct Answer {
 }
 
 impl Query {
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
+        names.join(",")
+    }
+
     /// The query's text. `order by id` makes pages stable, `project` of `id` is what makes paging work at all.
     fn text(&self) -> String {
         let types: Vec<String> =
@@ -121,6 +126,7 @@ impl Query {
 }
 
 /// Asks about a group of subscriptions, and turns the pages.
+#[tracing::instrument(name = "resource_graph", skip_all, fields(kinds = query.names(), subscriptions = subscriptions.len()))]
 pub(super) async fn ask(
     session: &Session<'_>,
     query: &Query,

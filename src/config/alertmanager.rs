@@ -10,10 +10,6 @@ use super::read::{is_loopback, set_duration};
 use crate::severity::Severity;
 use crate::yaml::Node;
 
-/// Labels that every alert has; no tag may take their names.
-pub const OWN_LABELS: [&str; 7] =
-    ["alertname", "policy", "severity", "subscription", "workspace", "resource", "finding"];
-
 /// Where alerts go, and which. Without an address nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alertmanager {
@@ -23,8 +19,6 @@ pub struct Alertmanager {
     pub minimum_severity: Severity,
     /// How often everything that stands is sent anew.
     pub resend: Duration,
-    /// Tags that become labels: the tag's folded name, and the label's.
-    pub labels: Vec<(String, String)>,
     /// Where people find this daemon; alerts link to it.
     pub external_url: Option<Url>,
     /// What the requests are authorised by.
@@ -66,7 +60,6 @@ impl Default for Alertmanager {
             urls: Vec::new(),
             minimum_severity: Severity::High,
             resend: Duration::from_secs(60),
-            labels: Vec::new(),
             external_url: None,
             authorization: None,
             digest_above: 20,
@@ -94,17 +87,6 @@ pub(super) fn read(node: &Node<'_>) -> Alertmanager {
             node.problem("must be at most 8h: an alert lives for a day, and must be renewed in time");
         }
         into.resend = resend;
-    }
-    if let Some(list) = table.take("labels_from_tags") {
-        let labels = list.list_of(label);
-        if labels
-            .iter()
-            .enumerate()
-            .any(|(at, (_, name))| labels[..at].iter().any(|(_, other)| other == name))
-        {
-            list.problem("two of these tags make the same label");
-        }
-        into.labels = labels;
     }
     into.external_url = table.take("external_url").and_then(|node| address(&node));
     let bearer = table.take("bearer_token_file").and_then(|node| node.string());
@@ -145,19 +127,4 @@ fn address(node: &Node<'_>) -> Option<Url> {
         return None;
     }
     Some(url)
-}
-
-/// A tag, and the label that it becomes: folded, with `_` for what a label's name may not hold.
-fn label(node: &Node<'_>) -> Option<(String, String)> {
-    let tag = node.string()?.trim().to_lowercase();
-    let mut name: String = tag.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) {
-        name.insert(0, '_');
-    }
-    // Prometheus keeps names that begin with two underscores to itself.
-    if OWN_LABELS.contains(&name.as_str()) || name.starts_with("__") {
-        node.problem(format!("the tag `{tag}` would make the label `{name}`, which is taken"));
-        return None;
-    }
-    Some((tag, name))
 }

@@ -52,6 +52,12 @@ pub(super) fn config(node: &Node<'_>) -> Config {
         }
         schedule.finish();
     }
+    if let Some(list) = table.take("labels_from_tags") {
+        config.labels = labels::read(&list);
+    }
+    if let Some(node) = table.take("metrics") {
+        config.metrics = metrics::read(&node);
+    }
     if let Some(node) = table.take("alertmanager") {
         config.alertmanager = alertmanager::read(&node);
     }

@@ -83,23 +83,20 @@ expectations:
 }
 
 #[test]
-fn a_table_for_alertmanager_is_read_with_its_labels() {
+fn a_table_for_alertmanager_is_read() {
     let text = "\
 alertmanager:
   urls: ['http://a:9093', 'https://b/prefix/']
   minimum_severity: low
   resend: 5s
-  labels_from_tags: [Owner, Cost Center, 2nd-line]
   external_url: https://mlfence.example
   digest_above: 0
 ";
     let read = Config::parse(text).expect("valid").alertmanager;
-    let labels = [("owner", "owner"), ("cost center", "cost_center"), ("2nd-line", "_2nd_line")];
     let expected = Alertmanager {
         urls: ["http://a:9093", "https://b/prefix/"].map(|url| Url::parse(url).expect("a URL")).to_vec(),
         minimum_severity: Severity::Low,
         resend: Duration::from_secs(5),
-        labels: labels.map(|(tag, label)| (tag.to_owned(), label.to_owned())).to_vec(),
         external_url: Some(Url::parse("https://mlfence.example").expect("a URL")),
         authorization: None,
         digest_above: 0,
@@ -113,7 +110,6 @@ fn what_would_leak_or_confuse_alerts_is_refused() {
 alertmanager:
   urls: ['ftp://a', 'http://user:hunter2@b', 'http://c?x=1', 'http://d', 'http://d/']
   resend: 9h
-  labels_from_tags: [Severity, a-b, a.b, __meta]
   bearer_token_file: token
 ";
     let found = problems(text);
@@ -127,9 +123,6 @@ alertmanager:
             "2: alertmanager.urls[1]: must hold no user or password; name a file with `basic_auth_file`",
             "2: alertmanager.urls[2]: must end with the path",
             "3: alertmanager.resend: must be at most 8h: an alert lives for a day, and must be renewed in time",
-            "4: alertmanager.labels_from_tags: two of these tags make the same label",
-            "4: alertmanager.labels_from_tags[0]: the tag `severity` would make the label `severity`, which is taken",
-            "4: alertmanager.labels_from_tags[3]: the tag `__meta` would make the label `__meta`, which is taken",
         ]
     );
     let both = "alertmanager: { bearer_token_file: a, basic_auth_file: b }";
@@ -178,4 +171,30 @@ fn sweeps_follow_each_other_fast_on_a_simulated_azure_only() {
         problems(&format!("{simulated}schedule: {{ interval: 1ms }}")),
         ["2: schedule.interval: must be at least 100ms"]
     );
+}
+
+#[test]
+fn tags_become_labels_by_names_that_prometheus_takes() {
+    let config = Config::parse("labels_from_tags: [Owner, Cost Center, 2nd-line]").expect("valid");
+    let labels = [("owner", "owner"), ("cost center", "cost_center"), ("2nd-line", "_2nd_line")];
+    assert_eq!(config.labels, labels.map(|(tag, label)| (tag.to_owned(), label.to_owned())));
+    assert_eq!(
+        problems("labels_from_tags: [Severity, a-b, a.b, __meta, state, ' ']"),
+        [
+            "1: labels_from_tags: two of these tags make the same label",
+            "1: labels_from_tags[0]: the tag `severity` would make the label `severity`, which is taken",
+            "1: labels_from_tags[3]: the tag `__meta` would make the label `__meta`, which is taken",
+            "1: labels_from_tags[4]: the tag `state` would make the label `state`, which is taken",
+            "1: labels_from_tags[5]: must not be empty",
+        ]
+    );
+}
+
+#[test]
+fn the_detail_of_metrics_is_a_word_under_a_limit() {
+    let config = Config::parse("metrics: { detail: failing, detail_limit: 5 }").expect("valid");
+    assert_eq!(config.metrics, Metrics { detail: Detail::Failing, detail_limit: 5 });
+    assert_eq!(Config::default().metrics.detail, Detail::Off);
+    let found = problems("metrics:\n  detail: some\n  detail_limit: 0\n  more: 1");
+    assert_eq!(found.len(), 3, "{found:?}");
 }

@@ -1,5 +1,7 @@
 //! One verdict per policy and subject, by the order of judgement of the policy contract.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -59,6 +61,8 @@ pub struct PolicyResult {
     pub status: Status,
     /// Who was judged.
     pub subject: Subject,
+    /// The tags of its resource, VNet or workspace that the configuration allows (`labels_from_tags`), by label.
+    pub labels: BTreeMap<String, String>,
     /// Why it is unknown, or why more may be wrong than what is waived; none for other verdicts.
     pub reason: Option<Reason>,
     /// Every reason, the first included; what must be settled before there is a verdict.
@@ -234,6 +238,7 @@ fn blank(policy: &Policy, severity: Severity, subject: Subject) -> PolicyResult 
         severity,
         status: Status::Unknown,
         subject,
+        labels: BTreeMap::new(),
         reason: None,
         reasons: Vec::new(),
         waiver: None,

@@ -3,7 +3,9 @@
 //! Every sweep renders the whole exposition once. A scrape gets that text, so it is consistent with itself and
 //! costs nothing.
 
-use std::collections::BTreeMap;
+mod detail;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -12,6 +14,8 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::detail::{Details, Verdicts};
+use crate::config;
 use crate::findings::judge::Subject;
 use crate::findings::ledger::{Changes, Finding, Resolution, Unknown};
 use crate::findings::waivers::State;
@@ -67,6 +71,7 @@ pub struct Metrics {
     reload_successful: Gauge,
     reload_success: Gauge,
     bundle: String,
+    details: Details,
 }
 
 /// Names and labels are constants, so building a metric of them cannot fail; should it ever, the metric is left
@@ -167,6 +172,7 @@ impl Metrics {
                 "When the configuration and policies in force were read.",
             )?,
             bundle: bundle_digest.to_owned(),
+            details: Details::default(),
         })
     }
 
@@ -211,6 +217,12 @@ impl Metrics {
         digest.clone_into(&mut self.bundle);
     }
 
+    /// Notes which findings have series of their own from now on, and the labels that tags become there.
+    pub fn detail(&mut self, settings: &config::Metrics, labels: &[(String, String)]) {
+        self.details.settings = settings.clone();
+        self.details.names = labels.iter().map(|(_, label)| label.clone()).collect();
+    }
+
     /// Notes what an outlet has sent since the start.
     pub fn notifications(&self, outlet: &str, accepted: u64, failures: u64) {
         for (counter, total) in [(&self.notifications, accepted), (&self.notification_failures, failures)] {
@@ -244,8 +256,9 @@ impl Metrics {
             self.sweep(&registry, view)?;
             results(&registry, view.report)?;
             findings(&registry, view.open, false)?;
+            self.details.register(&registry, &Verdicts { open: view.open, view: Some(view) })?;
             unknowns(&registry, view.unknowns)?;
-            records(&registry, view.inventory)?;
+            records(&registry, view)?;
             waivers(&registry, view.report)?;
         }
         text(&registry)
@@ -253,10 +266,11 @@ impl Metrics {
 
     /// The exposition after a start, until a sweep has finished: the findings that a ledger kept, none of them confirmed
     /// yet, and when they were last looked at.
-    pub fn render_kept(&self, open: &BTreeMap<String, Finding>, finished_at: i64) -> Built<String> {
+    pub fn render_kept(&mut self, open: &BTreeMap<String, Finding>, finished_at: i64) -> Built<String> {
         let registry = self.registry()?;
         last_success(&registry, finished_at)?;
         findings(&registry, open, true)?;
+        self.details.register(&registry, &Verdicts { open, view: None })?;
         text(&registry)
     }
 
@@ -333,7 +347,10 @@ impl Metrics {
             labels,
         )?;
         let coverage = &view.inventory.coverage;
-        for subscription in coverage.subscriptions() {
+        let concerned = concerned(view);
+        self.source_success.retain(|(subscription, _), _| concerned.contains(subscription));
+        for subscription in coverage.subscriptions().filter(|subscription| concerned.contains(*subscription))
+        {
             let scope = ResourceId::subscription_scope(subscription);
             for kind in Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind)) {
                 let read = coverage.incomplete(kind, &scope).is_none();
@@ -461,12 +478,25 @@ fn unknowns(registry: &Registry, unknowns: &BTreeMap<(String, Subject), Unknown>
     registry.register(Box::new(oldest))
 }
 
-fn records(registry: &Registry, inventory: &Inventory) -> Built<()> {
+/// The subscriptions that have series: those that host subjects, may hide some, or could not be read completely. A tenant
+/// may have thousands of others.
+fn concerned(view: &View<'_>) -> BTreeSet<String> {
+    let results = view.report.results.iter().map(|result| result.subscription());
+    let open = view.open.values().filter_map(|finding| finding.subject.id.subscription());
+    let gaps = view.report.gaps.iter().filter_map(|gap| gap.scope.subscription());
+    results.chain(open).chain(gaps).map(str::to_owned).collect()
+}
+
+fn records(registry: &Registry, view: &View<'_>) -> Built<()> {
     let gauge = IntGaugeVec::new(
         Opts::new("mlfence_inventory_records", "Records that the last sweep read."),
         &["subscription", "kind"],
     )?;
-    for ((subscription, kind), n) in &inventory.counts {
+    let concerned = concerned(view);
+    for ((subscription, kind), n) in &view.inventory.counts {
+        if !concerned.contains(subscription) {
+            continue;
+        }
         gauge
             .with_label_values(&[subscription.as_str(), kind.name()])
             .set(i64::try_from(*n).unwrap_or(i64::MAX));

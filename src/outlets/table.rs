@@ -182,6 +182,11 @@ fn write_results(out: &mut String, alike: &[&PolicyResult], layout: Layout) -> f
             write_wrapped(out, &head, 16, line, layout)?;
         }
     }
+    if let (Status::Fail, false) = (result.status, result.labels.is_empty()) {
+        let labels: Vec<String> =
+            result.labels.iter().map(|(name, value)| format!("{name}={}", printable(value))).collect();
+        write_wrapped(out, "", 11, &labels.join(", "), layout)?;
+    }
     if let (Status::Fail, Some(document)) = (result.status, result.documents.first()) {
         write_wrapped(out, "", 11, &format!("see: {} ({})", document.title, document.revised), layout)?;
     }

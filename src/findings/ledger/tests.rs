@@ -38,6 +38,7 @@ fn result(name: &str, status: Status, keys: &[&str], complete: bool) -> PolicyRe
         status,
         violations: keys.iter().map(violation).collect(),
         subject,
+        labels: BTreeMap::new(),
         reason: None,
         reasons: Vec::new(),
         waiver: None,

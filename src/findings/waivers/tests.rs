@@ -64,6 +64,7 @@ fn result(subject: ResourceId, status: Status, keys: &[&str]) -> PolicyResult {
         status,
         violations: keys.iter().map(violation).collect(),
         subject: Subject { kind: SubjectKind::AksCluster, id: subject, workspace: None, hidden: false },
+        labels: BTreeMap::new(),
         reason: None,
         reasons: Vec::new(),
         waiver: None,

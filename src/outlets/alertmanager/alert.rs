@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-/// The longest value of a label, in characters. ARM ids are shorter.
-const LONGEST_LABEL: usize = 1024;
+use crate::findings::labels::clean;
+
 /// The longest text.
 const LONGEST_TEXT: usize = 4096;
 
@@ -47,27 +47,9 @@ impl Alert {
     }
 }
 
-/// A label's value; one without any would be no label.
-pub(super) fn label(value: &str) -> Option<String> {
-    let value = clean(value, LONGEST_LABEL).replace(['\n', '\t'], " ");
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
 /// A text for people, which may have lines.
 pub(super) fn text(value: &str) -> String {
     clean(value, LONGEST_TEXT)
-}
-
-/// Without control characters, which come from Azure's names and would reach terminals and chats; cut if too long.
-fn clean(value: &str, longest: usize) -> String {
-    let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
-    let mut kept: String = value.chars().take(longest).map(plain).collect();
-    if value.chars().nth(longest).is_some() {
-        kept.pop();
-        kept.push('…');
-    }
-    kept
 }
 
 /// RFC 3339, UTC.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Alert, label, stamp, text};
+use super::alert::{Alert, stamp, text};
 use crate::config::Alertmanager;
 use crate::findings::judge::Violation;
+use crate::findings::labels;
 use crate::findings::ledger::Finding;
 use crate::findings::{PolicyResult, Report};
-use crate::inventory::{Inventory, ResourceId};
+use crate::inventory::Inventory;
 use crate::severity::Severity;
 
 /// The alerts so far. It can be written down and read back; without it a restart forgets which alerts ended of late, and
@@ -42,6 +43,8 @@ pub struct View<'a> {
     pub report: &'a Report,
     /// Where their resources' tags stand.
     pub inventory: &'a Inventory,
+    /// Which tags become labels: the tag's folded name, and the label's.
+    pub labels: &'a [(String, String)],
     /// Whether there was never a sweep before, of which anybody could have been told.
     pub first: bool,
     /// Now; seconds since 1970.
@@ -59,7 +62,7 @@ impl Book {
         for (id, finding) in &wanted {
             if !digest || finding.severity == Severity::Critical {
                 let before = self.firing.get(*id);
-                firing.insert((*id).clone(), entry(id, finding, before, settings, view, &texts));
+                firing.insert((*id).clone(), entry(id, finding, before, view, &texts));
             }
         }
         let digest = digest.then(|| digest_of(&wanted, view.now));
@@ -109,22 +112,15 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn entry(
-    id: &str,
-    finding: &Finding,
-    before: Option<&Entry>,
-    settings: &Alertmanager,
-    view: &View<'_>,
-    texts: &Texts<'_>,
-) -> Entry {
+fn entry(id: &str, finding: &Finding, before: Option<&Entry>, view: &View<'_>, texts: &Texts<'_>) -> Entry {
     // Tags count as they were when the alert began. Else one that somebody edits would resolve it and page anew, and so
     // would a gap that hides the resource.
     let tags = match before {
-        Some(before) if before.asked == settings.labels => before.tags.clone(),
-        _ => tags(finding, settings, view.inventory),
+        Some(before) if before.asked == view.labels => before.tags.clone(),
+        _ => labels::of(&finding.subject, view.labels, view.inventory),
     };
     let known = before.map(|before| &before.alert.annotations);
-    let mut own = labels(id, finding);
+    let mut own = own_labels(id, finding);
     if let Some(before) = before {
         // So does the workspace: which one uses a cluster or a subnet alone hangs on which could be read.
         let workspace = before.alert.labels.get(WORKSPACE).cloned();
@@ -137,13 +133,13 @@ fn entry(
         starts_at: finding.opened_at,
         ended_at: None,
     };
-    Entry { alert, tags, asked: settings.labels.clone() }
+    Entry { alert, tags, asked: view.labels.to_vec() }
 }
 
 const WORKSPACE: &str = "workspace";
 
 /// Nothing that changes while a finding is open: no evidence, no age, no count.
-fn labels(id: &str, finding: &Finding) -> BTreeMap<String, String> {
+fn own_labels(id: &str, finding: &Finding) -> BTreeMap<String, String> {
     let subject = &finding.subject;
     let workspace = subject.workspace.as_ref().map(ToString::to_string).unwrap_or_default();
     [
@@ -156,18 +152,8 @@ fn labels(id: &str, finding: &Finding) -> BTreeMap<String, String> {
         ("finding", id),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), label(value)?)))
+    .filter_map(|(name, value)| Some((name.to_owned(), labels::value(value)?)))
     .collect()
-}
-
-/// The allowed tags of the resource, or of what it lies in, or else of its workspace.
-fn tags(finding: &Finding, settings: &Alertmanager, inventory: &Inventory) -> BTreeMap<String, String> {
-    let subject = &finding.subject;
-    let of = |id: &ResourceId, tag: &str| inventory.tag_of(id, tag).and_then(label);
-    let value = |tag: &str| {
-        of(&subject.id, tag).or_else(|| subject.workspace.as_ref().and_then(|workspace| of(workspace, tag)))
-    };
-    settings.labels.iter().filter_map(|(tag, name)| Some((name.clone(), value(tag)?))).collect()
 }
 
 fn annotations(
