@@ -334,7 +334,21 @@ fn whoever_holds_the_role_gets_the_report_that_reader_gets() {
     assert_eq!(gaps.len(), 4, "one a subscription");
     assert_eq!(by_reader["gaps"], json!([]));
     assert_eq!(by_role["results"], by_reader["results"]);
-    assert_eq!(desk.check(&[]).0, 0);
+    let (code, check) = desk.check(&[]);
+    assert_eq!((code, &check["missing"], &check["open"]), (0, &json!([]), &json!([])));
+    let [unprovable] = check["unprovable"].as_array().expect("a list").as_slice() else { panic!("{check}") };
+    let scopes: BTreeSet<String> =
+        readable().header.subscriptions.iter().map(|one| format!("/subscriptions/{}", one.id)).collect();
+    assert_eq!(
+        (&unprovable["kind"], &unprovable["scopes"]),
+        (&json!("security_admin_rules"), &json!(scopes))
+    );
+    let detail = unprovable["detail"].as_str().expect("text");
+    assert!(detail.contains("Reader shows them, or declare `security_admin_rules: none`"), "{detail}");
+    let output = desk.run(&["permissions", "--check", "--config", "mlfence.yaml"]);
+    let told = format!("not proven by single actions\n  security_admin_rules, 4 scopes: {detail}\n");
+    assert!(stdout(&output).contains(&told), "{}", stdout(&output));
+    assert!(stdout(&output).contains("nothing is missing"), "{}", stdout(&output));
 }
 
 #[test]
@@ -356,6 +370,7 @@ fn a_reader_misses_nothing() {
     let desk = Desk::new(readable(), Options::default());
     let (code, check) = desk.check(&[]);
     assert_eq!((code, &check["missing"], &check["open"]), (0, &json!([]), &json!([])));
+    assert_eq!(check["unprovable"], json!([]));
     assert_eq!(check["schema"], "mlfence.permissions/1");
     assert_eq!(check["needed"], json!(ACTIONS));
     let subscriptions: BTreeMap<String, String> =

@@ -108,8 +108,7 @@ fn complaints(scenario: &Scenario, swept: &Result<Swept, CollectError>, calm: &S
         // a container group whose service no longer tells its address stands for itself, proven by its image.
         let stands_for_itself = place.1.contains("/microsoft.containerinstance/containergroups/");
         let new = was.is_none()
-            && (result.status == Status::NotApplicable
-                || result.status == Status::Fail && stands_for_itself);
+            && (result.status == Status::NotApplicable || result.status == Status::Fail && stands_for_itself);
         if was == Some(result.status) || result.status == Status::Unknown || new {
             continue;
         }
