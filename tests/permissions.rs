@@ -559,10 +559,20 @@ fn what_is_not_about_rights_is_said_to_be_open() {
 #[test]
 fn a_list_that_azure_does_not_offer_lacks_no_right() {
     let scope = format!("/subscriptions/{}", subscription("ml-prod"));
-    let (output, _) = with_gaps(&[gap("services", &scope, "unsupported", "InvalidResourceType")]);
-    assert_eq!(code(&output), 0);
+    let words = "The resource type could not be found in the namespace";
+    for told in ["InvalidResourceType".to_owned(), format!("InvalidResourceType: {words}")] {
+        let (output, _) = with_gaps(&[gap("services", &scope, "unsupported", &told)]);
+        assert_eq!(code(&output), 0, "{told}");
+    }
+    // A list that Azure has, and a request for it that it did not take, tell nothing of rights.
+    let detail = "BadRequest: the request was not understood";
+    let (output, check) = with_gaps(&[gap("virtual_networks", &scope, "unsupported", detail)]);
+    assert_eq!((code(&output), missing(&check)), (3, BTreeSet::new()));
+    let action = strings(&["Microsoft.Network/virtualNetworks/read"]);
+    assert_eq!(open(&check), BTreeMap::from([(scope.clone(), action)]));
     // Several kinds at once may be the account of the permissions itself.
-    let gaps = ["services", "computes"].map(|source| gap(source, &scope, "unsupported", ""));
+    let gaps =
+        ["services", "computes"].map(|source| gap(source, &scope, "unsupported", "InvalidResourceType"));
     assert_eq!(code(&with_gaps(&gaps).0), 3);
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::failure;
 use super::rights;
 use super::subscriptions::NOT_VISIBLE;
 use super::{resource_graph, sweep};
@@ -71,6 +72,11 @@ pub fn lack(gap: &Gap) -> Lack {
         }
         _ => Lack { open, ..Lack::default() },
     }
+}
+
+/// Whether Azure does not offer the list, by its own words, which no right would change.
+pub fn is_not_offered(gap: &Gap) -> bool {
+    gap.reason == GapReason::Unsupported && failure::is_not_offered(&gap.detail)
 }
 
 /// The actions that a gap's words name, in the spelling of the role where it has them.

@@ -157,10 +157,10 @@ impl Missing {
     }
 }
 
-/// Whether no right would close this gap: Azure does not offer that one list. Where it is the account of the caller's
-/// permissions that is not offered, every kind has the same gap.
+/// Whether no right would close this gap: Azure does not offer that one list, and says so. Where it is the account of the
+/// caller's permissions that is not offered, every kind has the same gap; other refused requests may hide a missing right.
 fn is_moot(gap: &Gap, gaps: &[Gap]) -> bool {
     let same =
         |other: &&Gap| (&other.scope, other.reason, &other.detail) == (&gap.scope, gap.reason, &gap.detail);
-    gap.reason == GapReason::Unsupported && gaps.iter().filter(same).count() == 1
+    needs::is_not_offered(gap) && gaps.iter().filter(same).count() == 1
 }
