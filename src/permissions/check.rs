@@ -27,7 +27,7 @@ pub struct Check {
     pub missing: Vec<Missing>,
     /// What could not be checked.
     pub open: Vec<Open>,
-    /// What no role of single actions shows for certain; whoever holds every needed action may have it still.
+    /// What is not proven complete although every action that is known to show it is held.
     pub unprovable: Vec<Unprovable>,
 }
 
