@@ -5,5 +5,5 @@
 mod check;
 mod role;
 
-pub use check::{Check, Missing, Open, SCHEMA};
+pub use check::{Check, Missing, Open, SCHEMA, Unprovable};
 pub use role::{NAME, Role, RoleError};

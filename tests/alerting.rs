@@ -1,17 +1,21 @@
 //! From a violation in Azure to somebody's pager: the daemon beside the real Alertmanager and the real Prometheus, both of
 //! Debian, with the shipped rules made quick.
 
+#[path = "support/serving.rs"]
+mod serving;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use armsim::{Estate, Options, RunningServer, Server, company};
 use serde_json::Value;
+use serving::Serving;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -196,9 +200,7 @@ fn firing(prometheus: &Program) -> Vec<String> {
 
 /// A daemon on an armsim. A sweep is asked for by SIGHUP.
 struct Daemon {
-    process: Child,
-    logs: mpsc::Receiver<String>,
-    address: String,
+    serving: Serving,
     folder: TempDir,
 }
 
@@ -218,45 +220,19 @@ impl Daemon {
     }
 
     fn start_in(folder: TempDir, server: &RunningServer) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mlfence"))
-            .args(["serve", "--config"])
-            .arg(folder.path().join("mlfence.yaml"))
-            .env("IDENTITY_ENDPOINT", server.identity_endpoint())
-            .env("IDENTITY_HEADER", armsim::server::SECRET)
-            .env_remove("MLFENCE_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mlfence starts");
-        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
-        let (send, logs) = mpsc::channel();
-        thread::spawn(move || lines.map_while(Result::ok).all(|line| send.send(line).is_ok()));
-        let mut daemon = Self { process, logs, address: String::new(), folder };
-        let line = daemon.log("listens on http://");
-        daemon.address = line.rsplit("http://").next().expect("an address").trim().to_owned();
-        daemon.log("last sweep");
-        daemon
-    }
-
-    fn log(&self, text: &str) -> String {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let left = give_up.saturating_duration_since(Instant::now());
-            let line = self.logs.recv_timeout(left).unwrap_or_else(|_| panic!("`{text}` was not logged"));
-            if line.contains(text) {
-                return line;
-            }
-        }
+        let serving = Serving::start(server, &folder.path().join("mlfence.yaml"));
+        serving.log("last sweep");
+        Self { serving, folder }
     }
 
     fn sweep(&self) -> String {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", "HUP", &pid]).status().expect("kill runs").success());
-        self.log("last sweep")
+        self.serving.signal("HUP");
+        self.serving.log("last sweep")
     }
 
     /// How many requests Alertmanager has taken so far; one holds all alerts of this estate.
     fn told(&self) -> f64 {
-        let metrics = get(&self.address, "/metrics").expect("it listens");
+        let metrics = get(&self.serving.address, "/metrics").expect("it listens");
         let counter = "mlfence_notifications_total{outlet=\"alertmanager\"} ";
         let told = metrics.lines().find_map(|line| line.strip_prefix(counter)?.parse().ok());
         told.expect("the counter is there")
@@ -269,17 +245,9 @@ impl Daemon {
     }
 
     /// Ends it as a crash does.
-    fn kill(mut self) -> TempDir {
-        self.process.kill().expect("it is ours");
-        self.process.wait().expect("it is ours");
-        std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"))
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    fn kill(self) -> TempDir {
+        self.serving.kill();
+        self.folder
     }
 }
 
@@ -395,7 +363,7 @@ async fn a_daemon_that_dies_is_told_by_the_watchdog_while_its_findings_stand_and
     let (pager, address) = Pager::start();
     let alertmanager = alertmanager(&address);
     let daemon = Daemon::start(&server, &alertmanager);
-    let prometheus = prometheus(&daemon.address, &alertmanager.address);
+    let prometheus = prometheus(&daemon.serving.address, &alertmanager.address);
     until("the finding fires", || active(&alertmanager, "policy", "AKS-001").pop());
 
     // What cannot be read: the finding stands, and its staleness and its source have alerts of their own.

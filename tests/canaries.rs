@@ -117,6 +117,7 @@ async fn no_secret_reaches_a_log_a_snapshot_or_a_report() {
     for arguments in [
         &["audit", "--format", "json"][..],
         &["snapshot", "-o", "snapshot.jsonl"],
+        &["snapshot", "--full", "-o", "full.jsonl"],
         &["explain", "ACI-001", "churn-aci"],
     ] {
         let output = run(&server, folder.path(), arguments);
@@ -125,9 +126,11 @@ async fn no_secret_reaches_a_log_a_snapshot_or_a_report() {
         clean(&format!("{arguments:?}: stdout"), &out);
         clean(&format!("{arguments:?}: the log"), &err);
     }
-    let snapshot = std::fs::read_to_string(folder.path().join("snapshot.jsonl")).expect("a snapshot");
-    assert!(snapshot.lines().count() > 100);
-    clean("the snapshot", &snapshot);
+    for name in ["snapshot.jsonl", "full.jsonl"] {
+        let snapshot = std::fs::read_to_string(folder.path().join(name)).expect("a snapshot");
+        assert!(snapshot.lines().count() > 100, "{name}");
+        clean(name, &snapshot);
+    }
     server.shutdown().await.expect("armsim ends");
 }
 

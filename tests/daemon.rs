@@ -1,27 +1,22 @@
 //! The daemon as an operator meets it: a process, its signals, its listener. Real `promtool` judges its metrics.
 
-mod support;
+#[path = "support/serving.rs"]
+mod serving;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use armsim::{Fault, Options, RunningServer, Server, company};
+use serving::{Serving, samples};
 use tempfile::TempDir;
 
-/// How long anything may take before the test gives up. Nothing here should come near it.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A daemon on an armsim, and what it logs.
+/// A daemon on an armsim, and its configuration.
 struct Daemon {
-    process: Child,
-    logs: Receiver<String>,
-    address: String,
+    serving: Serving,
     config: PathBuf,
     _folder: TempDir,
 }
@@ -32,22 +27,7 @@ impl Daemon {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("mlfence.yaml");
         fs::write(&config, Self::config(server, interval, more)).expect("written");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mlfence"))
-            .args(["serve", "--config"])
-            .arg(&config)
-            .env("IDENTITY_ENDPOINT", server.identity_endpoint())
-            .env("IDENTITY_HEADER", armsim::server::SECRET)
-            .env_remove("MLFENCE_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mlfence starts");
-        let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
-        let (send, logs) = mpsc::channel();
-        thread::spawn(move || lines.map_while(Result::ok).all(|line| send.send(line).is_ok()));
-        let mut daemon = Self { process, logs, address: String::new(), config, _folder: folder };
-        let line = daemon.log("listens on http://");
-        daemon.address = line.rsplit("http://").next().expect("an address").trim().to_owned();
-        daemon
+        Self { serving: Serving::start(server, &config), config, _folder: folder }
     }
 
     /// With what the demo's operator declares, unless `more` declares something else.
@@ -61,57 +41,16 @@ impl Daemon {
         )
     }
 
-    /// Waits for a line of the log that holds `text`.
-    fn log(&self, text: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        let mut seen = Vec::new();
-        loop {
-            let line = self.logs.recv_timeout(until.saturating_duration_since(Instant::now()));
-            let line = line.unwrap_or_else(|_| panic!("`{text}` was not logged:\n{}", seen.join("\n")));
-            if line.contains(text) {
-                return line;
-            }
-            seen.push(line);
-        }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, body.to_owned())
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
-        assert!(sent.success());
-    }
-
-    /// Ends it by SIGTERM and gives its exit code; panics if it hasn't ended after five seconds, which is promised.
-    fn end(mut self) -> i32 {
-        self.signal("TERM");
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
-            if let Some(status) = self.process.try_wait().expect("it is ours") {
-                return status.code().expect("not by a signal");
-            }
-            assert!(Instant::now() < until, "it did not end within 5 s of SIGTERM");
-            thread::sleep(Duration::from_millis(10));
-        }
+    fn end(self) -> i32 {
+        self.serving.end()
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // A failed test leaves no daemon behind.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+impl Deref for Daemon {
+    type Target = Serving;
+
+    fn deref(&self) -> &Serving {
+        &self.serving
     }
 }
 
@@ -121,12 +60,7 @@ async fn demo(options: Options) -> RunningServer {
 
 /// The sum of a metric's samples whose labels hold all of `labels`.
 fn sum(exposition: &str, metric: &str, labels: &[&str]) -> f64 {
-    exposition
-        .lines()
-        .filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(['{', ' '])))
-        .filter(|line| labels.iter().all(|label| line.contains(label)))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+    samples(exposition, metric, labels).iter().sum()
 }
 
 fn promtool(exposition: &str) {

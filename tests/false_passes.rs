@@ -19,6 +19,7 @@ const COMPUTE: &str = "Microsoft.MachineLearningServices/workspaces/computes";
 const SERVICE: &str = "Microsoft.MachineLearningServices/workspaces/services";
 const CLUSTER: &str = "Microsoft.ContainerService/managedClusters";
 const GROUP: &str = "Microsoft.ContainerInstance/containerGroups";
+const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
 const VNET: &str = "Microsoft.Network/virtualNetworks";
 const ENDPOINT: &str = "Microsoft.Network/privateEndpoints";
 
@@ -261,6 +262,59 @@ fn a_gap_exactly_at_a_record_counts() {
     for policy in ["CNI-004", "NET-001", "CNI-002", "ACI-004"] {
         assert!(statuses(&report, policy).iter().all(|status| *status == Status::Unknown), "{policy}");
     }
+}
+
+/// A container group whose only sign of Azure Machine Learning is that its image is from a workspace's registry.
+#[test]
+fn a_group_that_runs_an_image_of_a_registry_that_nobody_read_does_not_vanish() {
+    let estate = |host: &str| {
+        let mut estate = armsim::company::healthy();
+        estate.records.retain(|record| record["type"] != SERVICE);
+        let mut groups = of_type(&mut estate, GROUP);
+        let group = groups.next().expect("one");
+        group["properties"]["containers"][0]["properties"]["image"] = json!(format!("{host}/scoring:1"));
+        assert!(groups.next().is_none());
+        drop(groups);
+        estate
+    };
+    let mut healthy = armsim::company::healthy();
+    let group = of_type(&mut healthy, GROUP).next().expect("one");
+    let image = group["properties"]["containers"][0]["properties"]["image"].as_str().expect("text");
+    let host = image.split('/').next().expect("a host").to_owned();
+    let name = host.strip_suffix(".azurecr.io").expect("a registry of Azure").to_owned();
+    let denied = |estate: &mut Estate| {
+        estate.records.retain(|record| record["type"] != REGISTRY);
+        for subscription in estate.header.subscriptions.clone() {
+            let scope = format!("/subscriptions/{}", subscription.id);
+            estate
+                .gaps
+                .push(json!({"source": "registries", "scope": scope, "reason": "denied", "detail": ""}));
+        }
+    };
+    let untold = |estate: &mut Estate| {
+        of_type(estate, REGISTRY).for_each(|record| record["properties"]["loginServer"] = Value::Null);
+    };
+    let misshapen = |estate: &mut Estate| {
+        of_type(estate, WORKSPACE).for_each(|record| record["properties"]["containerRegistry"] = json!(7));
+    };
+    let changes: [&dyn Fn(&mut Estate); 3] = [&denied, &untold, &misshapen];
+    for (at, change) in changes.into_iter().enumerate() {
+        for host in [host.clone(), format!("{name}-d4f3a2.azurecr.io")] {
+            let mut estate = estate(&host);
+            change(&mut estate);
+            let report = report(&estate);
+            for policy in ["ACI-001", "ACI-002", "ACI-003", "ACI-010"] {
+                assert_eq!(statuses(&report, policy), [Status::Unknown], "change {at}, {host}: {policy}");
+            }
+        }
+        // An image from anywhere else is none of Azure Machine Learning's.
+        let mut estate = estate("mcr.microsoft.com");
+        change(&mut estate);
+        assert_eq!(statuses(&report(&estate), "ACI-001"), [], "change {at}");
+    }
+    let mut known = estate("other.azurecr.io");
+    denied(&mut known);
+    assert_eq!(statuses(&report(&known), "ACI-001"), []);
 }
 
 /// A subject whose ids name no subscription: what its policies require was asked nowhere, and so found complete.

@@ -334,7 +334,21 @@ fn whoever_holds_the_role_gets_the_report_that_reader_gets() {
     assert_eq!(gaps.len(), 4, "one a subscription");
     assert_eq!(by_reader["gaps"], json!([]));
     assert_eq!(by_role["results"], by_reader["results"]);
-    assert_eq!(desk.check(&[]).0, 0);
+    let (code, check) = desk.check(&[]);
+    assert_eq!((code, &check["missing"], &check["open"]), (0, &json!([]), &json!([])));
+    let [unprovable] = check["unprovable"].as_array().expect("a list").as_slice() else { panic!("{check}") };
+    let scopes: BTreeSet<String> =
+        readable().header.subscriptions.iter().map(|one| format!("/subscriptions/{}", one.id)).collect();
+    assert_eq!(
+        (&unprovable["kind"], &unprovable["scopes"]),
+        (&json!("security_admin_rules"), &json!(scopes))
+    );
+    let detail = unprovable["detail"].as_str().expect("text");
+    assert!(detail.contains("Reader shows them, or declare `security_admin_rules: none`"), "{detail}");
+    let output = desk.run(&["permissions", "--check", "--config", "mlfence.yaml"]);
+    let told = format!("not proven by single actions\n  security_admin_rules, 4 scopes: {detail}\n");
+    assert!(stdout(&output).contains(&told), "{}", stdout(&output));
+    assert!(stdout(&output).contains("nothing is missing"), "{}", stdout(&output));
 }
 
 #[test]
@@ -356,6 +370,7 @@ fn a_reader_misses_nothing() {
     let desk = Desk::new(readable(), Options::default());
     let (code, check) = desk.check(&[]);
     assert_eq!((code, &check["missing"], &check["open"]), (0, &json!([]), &json!([])));
+    assert_eq!(check["unprovable"], json!([]));
     assert_eq!(check["schema"], "mlfence.permissions/1");
     assert_eq!(check["needed"], json!(ACTIONS));
     let subscriptions: BTreeMap<String, String> =
@@ -544,10 +559,20 @@ fn what_is_not_about_rights_is_said_to_be_open() {
 #[test]
 fn a_list_that_azure_does_not_offer_lacks_no_right() {
     let scope = format!("/subscriptions/{}", subscription("ml-prod"));
-    let (output, _) = with_gaps(&[gap("services", &scope, "unsupported", "InvalidResourceType")]);
-    assert_eq!(code(&output), 0);
+    let words = "The resource type could not be found in the namespace";
+    for told in ["InvalidResourceType".to_owned(), format!("InvalidResourceType: {words}")] {
+        let (output, _) = with_gaps(&[gap("services", &scope, "unsupported", &told)]);
+        assert_eq!(code(&output), 0, "{told}");
+    }
+    // A list that Azure has, and a request for it that it did not take, tell nothing of rights.
+    let detail = "BadRequest: the request was not understood";
+    let (output, check) = with_gaps(&[gap("virtual_networks", &scope, "unsupported", detail)]);
+    assert_eq!((code(&output), missing(&check)), (3, BTreeSet::new()));
+    let action = strings(&["Microsoft.Network/virtualNetworks/read"]);
+    assert_eq!(open(&check), BTreeMap::from([(scope.clone(), action)]));
     // Several kinds at once may be the account of the permissions itself.
-    let gaps = ["services", "computes"].map(|source| gap(source, &scope, "unsupported", ""));
+    let gaps =
+        ["services", "computes"].map(|source| gap(source, &scope, "unsupported", "InvalidResourceType"));
     assert_eq!(code(&with_gaps(&gaps).0), 3);
 }
 

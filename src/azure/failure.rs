@@ -65,6 +65,20 @@ impl Failure {
     }
 }
 
+/// Codes by which Azure says that it does not offer a list here, or not in that version.
+const NOT_OFFERED: [&str; 4] = [
+    "InvalidResourceType",
+    "NoRegisteredProviderFound",
+    "InvalidApiVersionParameter",
+    "UnsupportedApiVersion",
+];
+
+/// Whether a failure's words begin with such a code.
+pub(super) fn is_not_offered(detail: &str) -> bool {
+    let code = detail.split_once(':').map_or(detail, |(code, _)| code);
+    NOT_OFFERED.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
 const PAYLOAD_TOO_LARGE: &str = "ResponsePayloadTooLarge";
 
 /// Azure's error object, whatever became of its form: each code with its message.
@@ -140,18 +154,12 @@ impl ServiceError {
 }
 
 fn reason(status: u16, error: &ServiceError) -> GapReason {
-    let unknown_type = [
-        "InvalidResourceType",
-        "NoRegisteredProviderFound",
-        "InvalidApiVersionParameter",
-        "UnsupportedApiVersion",
-    ];
     match status {
         _ if error.has(PAYLOAD_TOO_LARGE) => GapReason::Truncated,
         _ if error.has("NoValidSubscriptionsInQueryRequest") => GapReason::Denied,
         401 | 403 => GapReason::Denied,
         429 => GapReason::Throttled,
-        400 | 404 if unknown_type.iter().any(|code| error.has(code)) => GapReason::Unsupported,
+        400 | 404 if NOT_OFFERED.iter().any(|code| error.has(code)) => GapReason::Unsupported,
         404 => GapReason::NotFound,
         408 | 500.. => GapReason::Timeout,
         400.. => GapReason::Unsupported,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::failure;
 use super::rights;
 use super::subscriptions::NOT_VISIBLE;
 use super::{resource_graph, sweep};
@@ -34,6 +35,8 @@ pub struct Lack {
     pub missing: BTreeSet<String>,
     /// Actions of which the gap leaves open whether they are held there.
     pub open: BTreeSet<&'static str>,
+    /// Whether every action that the role can name is held, and the kind is not proven complete all the same.
+    pub unprovable: bool,
 }
 
 /// Reads a gap. An action counts as missing only where Azure, or the caller's own permissions, said so; whatever else
@@ -41,7 +44,9 @@ pub struct Lack {
 pub fn lack(gap: &Gap) -> Lack {
     let named = match gap.reason {
         // The role names all that it can.
-        GapReason::PartialRights if gap.detail == rights::NO_ACTION_KNOWN => return Lack::default(),
+        GapReason::PartialRights if gap.detail == rights::NO_ACTION_KNOWN => {
+            return Lack { unprovable: true, ..Lack::default() };
+        }
         GapReason::Denied | GapReason::PartialRights => named(&gap.detail),
         // Any role on a subscription makes it visible.
         GapReason::NotFound if gap.detail == NOT_VISIBLE && gap.source == Kind::Subscriptions => {
@@ -53,20 +58,25 @@ pub fn lack(gap: &Gap) -> Lack {
     if named.contains(OWN_PERMISSIONS) {
         // Service tags are read from any subscription, and which one refused is told by its other gaps.
         let missing = if gap.scope.subscription().is_some() { named } else { BTreeSet::new() };
-        return Lack { missing, open };
+        return Lack { missing, open, unprovable: false };
     }
     if !named.is_empty() {
-        return Lack { missing: named, open: BTreeSet::new() };
+        return Lack { missing: named, ..Lack::default() };
     }
     // A refusal in no more words, of a list or of all that the kind needs. A refused token, or a Resource Graph that has
     // not heard of a new role yet, is told in words of its own, and no role would help.
     let refused = gap.detail.is_empty() || gap.detail.contains("AuthorizationFailed");
     match gap.reason {
         GapReason::Denied | GapReason::PartialRights if refused => {
-            Lack { missing: open.into_iter().map(str::to_owned).collect(), open: BTreeSet::new() }
+            Lack { missing: open.into_iter().map(str::to_owned).collect(), ..Lack::default() }
         }
-        _ => Lack { missing: BTreeSet::new(), open },
+        _ => Lack { open, ..Lack::default() },
     }
+}
+
+/// Whether Azure does not offer the list, by its own words, which no right would change.
+pub fn is_not_offered(gap: &Gap) -> bool {
+    gap.reason == GapReason::Unsupported && failure::is_not_offered(&gap.detail)
 }
 
 /// The actions that a gap's words name, in the spelling of the role where it has them.
@@ -99,6 +109,7 @@ mod tests {
         let expected = Lack {
             missing: missing.iter().map(|action| (*action).to_owned()).collect(),
             open: open.iter().copied().collect(),
+            unprovable: false,
         };
         assert_eq!(told, expected, "{source} {reason:?} {detail}");
     }
@@ -147,6 +158,14 @@ mod tests {
             detail: detail.to_owned(),
         };
         assert_eq!(lack(&gap(Kind::ServiceTags)).missing, BTreeSet::new());
+    }
+
+    #[test]
+    fn what_no_single_action_shows_is_neither_missing_nor_forgotten() {
+        let scope = ResourceId::subscription_scope("s");
+        let detail = rights::NO_ACTION_KNOWN.to_owned();
+        let gap = Gap { source: Kind::SecurityAdminRules, scope, reason: GapReason::PartialRights, detail };
+        assert_eq!(lack(&gap), Lack { unprovable: true, ..Lack::default() });
     }
 
     #[test]

@@ -188,6 +188,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use super::super::retry::tests::headers;
     use super::*;
 
     fn told(left: u32) -> Told {
@@ -196,13 +197,6 @@ mod tests {
 
     fn seconds(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
-    }
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")))
-            .collect()
     }
 
     #[test]

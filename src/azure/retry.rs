@@ -44,12 +44,13 @@ pub(super) fn pause(tries: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     type Case = (&'static [(&'static str, &'static str)], Option<u64>);
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    /// The headers of an answer.
+    pub(in crate::azure) fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs
             .iter()
             .map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")))

@@ -10,7 +10,7 @@ use crate::audit::{PolicyArguments, Setup, judge_snapshot, load_config};
 use crate::cli::{CLEAN, FINDINGS, INCOMPLETE, PermissionsArguments, PermissionsFormat};
 use crate::config::is_guid;
 use crate::inventory::{Code, ResourceId, printable};
-use crate::permissions::{Check, Missing, NAME, Open, Role};
+use crate::permissions::{Check, Missing, NAME, Open, Role, Unprovable};
 use crate::{snapshot_file, telemetry};
 
 use super::{Failure, collect, narrow, print};
@@ -117,6 +117,7 @@ fn table(check: &Check) -> String {
         check.open.iter().for_each(|open| write_open(&mut out, check, open));
         out.push('\n');
     }
+    write_unprovable(&mut out, check);
     write_grant(&mut out, check);
     let subscriptions = plural(check.subscriptions.len(), "subscription");
     let needed = plural(check.needed.len(), "needed action");
@@ -150,6 +151,21 @@ fn write_open(out: &mut String, check: &Check, open: &Open) {
     let detail =
         if open.detail.is_empty() { String::new() } else { format!(": {}", printable(&open.detail)) };
     let _ = writeln!(out, "    {reason}{detail}");
+}
+
+fn write_unprovable(out: &mut String, check: &Check) {
+    if check.unprovable.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "not proven by single actions");
+    for Unprovable { kind, scopes, detail } in &check.unprovable {
+        let scopes = match scopes.iter().collect::<Vec<_>>().as_slice() {
+            [one] => place(check, one, "everywhere"),
+            many => plural(many.len(), "scope"),
+        };
+        let _ = writeln!(out, "  {kind}, {scopes}: {}", printable(detail));
+    }
+    out.push('\n');
 }
 
 /// What to run: the role on each subscription that lacks something, or on a management group above many.

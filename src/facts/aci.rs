@@ -32,7 +32,7 @@ impl Found<'_> {
 pub(super) fn find(inventory: &Inventory) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     let mut placed: Vec<&ResourceId> = Vec::new();
-    let registries = registries_by_host(inventory);
+    let registries = Registries::of(inventory);
     for service in inventory.services.values() {
         if service.on_aci == Ok(false) || service.state == Ok(State::Deleting) {
             continue;
@@ -190,18 +190,46 @@ fn in_a_vnet(inventory: &Inventory, group: &ContainerGroup) -> Known<bool> {
     }
 }
 
-/// The workspaces that each registry host serves.
-type Registries<'a> = BTreeMap<String, Vec<&'a Workspace>>;
+/// The registries of workspaces.
+#[derive(Default)]
+struct Registries<'a> {
+    /// The workspaces that each host serves.
+    hosts: BTreeMap<String, Vec<&'a Workspace>>,
+    /// The folded names of those whose host is not known, and why.
+    unread: BTreeMap<String, Reason>,
+    /// Why the registry of some workspace is not known at all.
+    untold: Option<Reason>,
+}
 
-fn registries_by_host(inventory: &Inventory) -> Registries<'_> {
-    let mut hosts: Registries<'_> = BTreeMap::new();
-    for workspace in inventory.workspaces.values() {
-        let Ok(Some(id)) = &workspace.registry else { continue };
-        if let Ok(host) = inventory.registry(id).and_then(|registry| registry.login_server.clone()) {
-            hosts.entry(host).or_default().push(workspace);
+impl<'a> Registries<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let mut registries = Self::default();
+        for workspace in inventory.workspaces.values() {
+            let id = match &workspace.registry {
+                Ok(Some(id)) => id,
+                Ok(None) => continue,
+                Err(reason) => {
+                    registries.untold.get_or_insert_with(|| reason.clone());
+                    continue;
+                }
+            };
+            match inventory.registry(id).and_then(|registry| registry.login_server.clone()) {
+                Ok(host) => registries.hosts.entry(host).or_default().push(workspace),
+                Err(reason) => drop(registries.unread.insert(id.name().to_ascii_lowercase(), reason)),
+            }
         }
+        registries
     }
-    hosts
+
+    /// Why a host may be that of a workspace's registry; none if it surely is, or surely is not.
+    fn doubt(&self, host: &str) -> Option<&Reason> {
+        if self.hosts.contains_key(host) {
+            return None;
+        }
+        // A login server begins with the registry's name, which has letters and digits only; a hash may follow a hyphen.
+        let name = host.split(['.', '-']).next().unwrap_or_default();
+        self.unread.get(name).or(self.untold.as_ref().filter(|_| host.contains(".azurecr.")))
+    }
 }
 
 /// Whose the group is by its images: none if nothing hints at Azure Machine Learning.
@@ -223,16 +251,26 @@ fn owner_by_image(
             ));
         }
     };
-    // Any image of a workspace's registry is a sign, and so is any `azureml` image.
+    // Any image of a workspace's registry is a sign, one of what may be such a registry too, and so is any `azureml` image.
     let image = images.iter().find(|image| {
         image.split('/').skip(1).any(|segment| segment == "azureml")
-            || image.split_once('/').is_some_and(|(host, _)| registries.contains_key(host))
+            || image.split_once('/').is_some_and(|(host, _)| {
+                registries.hosts.contains_key(host) || registries.doubt(host).is_some()
+            })
     })?;
     let (host, repository) = image.split_once('/')?;
-    let workspaces = registries.get(host).map(Vec::as_slice).unwrap_or_default();
+    let workspaces = registries.hosts.get(host).map(Vec::as_slice).unwrap_or_default();
+    if let Some(reason) = registries.doubt(host) {
+        let message = format!(
+            "{} runs `{image}`, but whether {host} is a workspace's registry is not known: {}",
+            group.id, reason.message
+        );
+        return Some((None, Err(Reason { message, ..reason.clone() })));
+    }
     Some(match workspaces {
         [workspace] if repository.starts_with("azureml/") => {
-            match inventory.coverage.incomplete_anywhere(Kind::Workspaces) {
+            let unseen = inventory.coverage.incomplete_anywhere(Kind::Workspaces);
+            match unseen.or_else(|| registries.untold.clone()) {
                 None => (Some(workspace.id.clone()), Ok(Ownership::Image)),
                 Some(reason) => {
                     let message = format!(

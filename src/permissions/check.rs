@@ -27,6 +27,8 @@ pub struct Check {
     pub missing: Vec<Missing>,
     /// What could not be checked.
     pub open: Vec<Open>,
+    /// What is not proven complete although every action that is known to show it is held.
+    pub unprovable: Vec<Unprovable>,
 }
 
 /// An action that is not held at a scope.
@@ -59,14 +61,29 @@ pub struct Open {
     pub actions: BTreeSet<&'static str>,
 }
 
+/// A kind of record of which no single action is known to show all, so that none of the needed ones proves it complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unprovable {
+    /// The kind.
+    pub kind: Kind,
+    /// Where.
+    pub scopes: BTreeSet<ResourceId>,
+    /// What would show it, or do in its place.
+    pub detail: String,
+}
+
 impl Check {
     /// Reads the gaps of a snapshot; the results tell what each missing action costs.
     pub fn of(snapshot: &Snapshot, results: &[PolicyResult]) -> Self {
         let asked = needs::kinds();
         let mut missing: BTreeMap<(String, ResourceId), Missing> = BTreeMap::new();
         let mut open: BTreeMap<(ResourceId, GapReason, String), BTreeSet<&'static str>> = BTreeMap::new();
+        let mut unprovable: BTreeMap<(Kind, String), BTreeSet<ResourceId>> = BTreeMap::new();
         for gap in snapshot.gaps.iter().filter(|gap| asked.contains(&gap.source)) {
-            let Lack { missing: actions, open: unproven } = needs::lack(gap);
+            let Lack { missing: actions, open: unproven, unprovable: beyond_actions } = needs::lack(gap);
+            if beyond_actions {
+                unprovable.entry((gap.source, gap.detail.clone())).or_default().insert(gap.scope.clone());
+            }
             for action in actions {
                 let entry = missing.entry((action.clone(), gap.scope.clone())).or_insert_with(|| Missing {
                     action,
@@ -110,10 +127,14 @@ impl Check {
                 .filter(|(_, actions)| !actions.is_empty())
                 .map(|((scope, reason, detail), actions)| Open { scope, reason, detail, actions })
                 .collect(),
+            unprovable: unprovable
+                .into_iter()
+                .map(|((kind, detail), scopes)| Unprovable { kind, scopes, detail })
+                .collect(),
         }
     }
 
-    /// Whether no question is left open, and there was a subscription to ask about.
+    /// Whether no question about an action is left open, and there was a subscription to ask about.
     pub fn is_complete(&self) -> bool {
         self.open.is_empty() && !self.subscriptions.is_empty()
     }
@@ -136,10 +157,10 @@ impl Missing {
     }
 }
 
-/// Whether no right would close this gap: Azure does not offer that one list. Where it is the account of the caller's
-/// permissions that is not offered, every kind has the same gap.
+/// Whether no right would close this gap: Azure does not offer that one list, and says so. Where it is the account of the
+/// caller's permissions that is not offered, every kind has the same gap; other refused requests may hide a missing right.
 fn is_moot(gap: &Gap, gaps: &[Gap]) -> bool {
     let same =
         |other: &&Gap| (&other.scope, other.reason, &other.detail) == (&gap.scope, gap.reason, &gap.detail);
-    gap.reason == GapReason::Unsupported && gaps.iter().filter(same).count() == 1
+    needs::is_not_offered(gap) && gaps.iter().filter(same).count() == 1
 }

@@ -52,17 +52,12 @@ def type_of(record):
     return "/".join([parts[0], *parts[1::2]])
 
 
-class Simulator:
-    """`armsim serve` on the demo estate, behind an HTTPS proxy with an authority of its own."""
+class Server:
+    """`armsim serve`, behind an HTTPS proxy with an authority of its own."""
 
-    def __init__(self, *options):
-        self.folder = tempfile.TemporaryDirectory()
-        at = Path(self.folder.name)
-        estate = at / "estate.jsonl"
-        subprocess.run([ARMSIM, "estate", "demo", "-o", estate], check=True)
-        self.snapshot = Snapshot(estate)
-        self.authority = at / "authority.pem"
-        command = [ARMSIM, "serve", estate, "--ca", self.authority, *options]
+    def __init__(self, program, snapshot, authority, *options):
+        self.authority = authority
+        command = [program, "serve", snapshot, "--ca", authority, *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         told = {}
         while "IDENTITY_HEADER" not in told:
@@ -76,19 +71,37 @@ class Simulator:
         # Whatever the machine's own way out is, it is none of ours.
         self.environment |= {"https_proxy": told["HTTPS_PROXY"], "NO_PROXY": "", "no_proxy": ""}
 
+    def stats(self):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.address}/_armsim/stats") as answer:
+            return json.load(answer)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Simulator(Server):
+    """A server of the demo estate, in a folder that goes with it."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory()
+        at = Path(self.folder.name)
+        estate = at / "estate.jsonl"
+        subprocess.run([ARMSIM, "estate", "demo", "-o", estate], check=True)
+        self.snapshot = Snapshot(estate)
+        super().__init__(ARMSIM, estate, at / "authority.pem", *options)
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+        self.end()
         self.folder.cleanup()
 
     def served(self, status):
         """How many answers had that status so far."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.address}/_armsim/stats") as answer:
-            return json.load(answer)["statuses"].get(str(status), 0)
+        return self.stats()["statuses"].get(str(status), 0)
 
 
 class Table:

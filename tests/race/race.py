@@ -8,48 +8,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "clients")]
 import estate  # noqa: E402
-from simulator import CLIENT, SECRET  # noqa: E402
+from simulator import CLIENT, SECRET, Server  # noqa: E402
 
 ARMSIM, MLFENCE = ROOT / "target/release/armsim", ROOT / "target/release/mlfence"
 PYTHON = ROOT / "target/clients/sdk/bin/python"
 # Kinds that the two do not tell alike: what stands above the subscriptions is listed anew in each of them, and a snapshot
 # keeps no permissions.
 NOT_COMPARED = {"permissions", "role_definitions", "service_tags"}
-
-
-class Server:
-    """An armsim of its own for each run: full allowances, no calls yet."""
-
-    def __init__(self, snapshot, folder, latency):
-        self.authority = folder / "authority.pem"
-        command = [ARMSIM, "serve", snapshot, "--ca", self.authority, "--latency-ms", str(latency)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        told = {}
-        while "IDENTITY_HEADER" not in told:
-            line = self.process.stdout.readline()
-            if not line:
-                sys.exit("armsim ended before it served")
-            name, _, value = line.strip().partition("=")
-            told[name] = value
-        self.address = told["ARM_ENDPOINT"]
-        names = ("HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-        self.environment = {name: told[name] for name in names} | {"https_proxy": told["HTTPS_PROXY"], "NO_PROXY": "", "no_proxy": ""}
-
-    def stats(self):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.address}/_armsim/stats") as answer:
-            return json.load(answer)
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 def run(command, server, folder):
@@ -116,7 +87,8 @@ def main():
         rows, told = [], {}
         for latency in (0, 40):
             for name, command in contestants.items():
-                server = Server(snapshot, folder, latency)
+                # One for each run: full allowances, no calls yet.
+                server = Server(ARMSIM, snapshot, folder / "authority.pem", "--latency-ms", str(latency))
                 try:
                     seconds, cpu, memory, told[name] = run(command, server, folder)
                     stats = server.stats()

@@ -1,5 +1,6 @@
-"""The plain way: one call after the other with Microsoft's Python clients, every list that a sweep of mlfence reads, nothing
-kept but what the rules need to know: how many of each kind there are. Prints them as JSON.
+"""The plain way: one call after the other with Microsoft's Python clients, nearly every list that a sweep of mlfence reads: no
+extensions, no security admin rules, no serverless endpoints, nothing below online endpoints, and permissions once instead of
+twice. Nothing is kept but how many of each kind there are; prints them as JSON.
 """
 
 import json

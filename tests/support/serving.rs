@@ -1,4 +1,4 @@
-//! A real daemon on an armsim, with a ledger of its own, as a process that can be killed.
+//! A real daemon on an armsim, as a process that can be signalled and killed.
 #![allow(dead_code)] // Each test binary uses its own part.
 
 use std::fs;
@@ -68,7 +68,8 @@ pub(crate) fn kill_at(server: &RunningServer, config: &Path, file: &Path, moment
 pub(crate) struct Serving {
     process: Child,
     logs: Receiver<String>,
-    address: String,
+    /// Where it listens.
+    pub(crate) address: String,
 }
 
 impl Serving {
@@ -142,6 +143,25 @@ impl Serving {
         let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         (status, body.to_owned())
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Ends it by SIGTERM and gives its exit code; panics if it hasn't ended after five seconds, which is promised.
+    pub(crate) fn end(mut self) -> i32 {
+        self.signal("TERM");
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            if let Some(status) = self.process.try_wait().expect("it is ours") {
+                return status.code().expect("not by a signal");
+            }
+            assert!(Instant::now() < until, "it did not end within 5 s of SIGTERM");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// `kill -9`: no handler runs, nothing is flushed.
