@@ -63,18 +63,18 @@ corpus:
 # Microsoft's Python clients take the simulator for Azure, and get every record of it.
 clients-sdk:
 	cargo build --quiet -p armsim
-	tests/clients/environment.sh sdk
+	tests/environment.sh clients/sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
 # The same with Azure's command line, which takes 0.7 GB.
 clients: clients-sdk
-	tests/clients/environment.sh az
+	tests/environment.sh clients/az
 	target/clients/az/bin/python tests/clients/az.py
 
 # What a sweep costs, beside a plain sequential script on Microsoft's Python clients.
 race:
 	cargo build --quiet --release --workspace --bins
-	tests/clients/environment.sh sdk
+	tests/environment.sh clients/sdk
 	python3 tests/race/race.py
 
 # Two thousand random mixes of troubles, instead of the few of `make test`.
