@@ -102,10 +102,11 @@ clients-sdk:
 	tests/environment.sh clients/sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
-# The same with Azure's command line, which takes 0.7 GB.
+# The same with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
 clients: clients-sdk
 	tests/environment.sh clients/az
 	target/clients/az/bin/python tests/clients/az.py
+	target/clients/az/bin/python tests/clients/az_guide.py
 
 # What a sweep costs, beside a plain sequential script on Microsoft's Python clients.
 race:

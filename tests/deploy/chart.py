@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+import guide
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/kubernetes/mlfence"
 PLAIN = ROOT / "deploy/kubernetes/mlfence.yaml"
@@ -226,6 +228,43 @@ def plain():
 """ + out
 
 
+# `helm upgrade` would ask a cluster; the same words render the chart.
+HELM = """\
+#!/bin/bash
+words=()
+for word in "$@"; do
+  case $word in
+    upgrade) words+=(template) ;;
+    --install | --create-namespace | --wait) ;;
+    *) words+=("$word") ;;
+  esac
+done
+exec "$HELM" "${words[@]}"
+"""
+KUBECTL = """\
+#!/bin/bash
+[[ "$*" == "--namespace mlfence exec deployment/mlfence -- mlfence "* ]] || { echo "kubectl $*" >&2; exit 1; }
+while [ "$1" != -- ]; do shift; done
+# The words must be ones that mlfence knows.
+exec "$MLFENCE" "${@:3:1}" --help >/dev/null
+"""
+
+
+def guided():
+    """The guide's own command renders what it says."""
+    told = {"REPOSITORY": "registry.example/mlfence", "DIGEST": "sha256:" + "cd" * 32, "CLIENT_ID": CLIENT, "GROUP": "ml-platform"}
+    out, _ = guide.run(guide.block("deploy/kubernetes/README.md", "install"), {"helm": HELM, "kubectl": KUBECTL},
+                       told | {"HELM": str(TOOLS / "helm"), "MLFENCE": str(MLFENCE)})
+    documents = [document for document in yaml.safe_load_all(out) if document]
+    check({document["metadata"]["namespace"] for document in documents} == {"mlfence"}, "the guide's namespace")
+    account = one(documents, "ServiceAccount")["metadata"]
+    check((account["namespace"], account["name"]) == ("mlfence", "mlfence"), "the federated credential names another account")
+    check(account["annotations"]["azure.workload.identity/client-id"] == CLIENT, "the guide's client id")
+    subject = f"system:serviceaccount:{account['namespace']}:{account['name']}"
+    check(subject in guide.block("deploy/azure/README.md", "federation"), f"the guide for Azure does not name {subject}")
+    return documents
+
+
 def main():
     if sys.argv[1:] == ["--write"]:
         PLAIN.write_text(plain())
@@ -247,6 +286,9 @@ def main():
             check(config["credential"]["type"] == values["azure"].get("credential", "workload_identity"), name)
             hardened(name, rendered[name])
         particular(rendered)
+        documents = guided()
+        objects += validate("the guide", documents, folder)
+        configured("the guide", documents, folder)
         promtool(rendered["everything"], folder)
         for name, (values, reason) in REFUSED.items():
             code, _, said = template(values)

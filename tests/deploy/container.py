@@ -225,13 +225,13 @@ def network():
 
 def until(what, process, holds):
     """Asks until it holds; the patience is for a machine that is busy."""
-    for _ in range(600):
+    for _ in range(1800):
         if holds():
             return
         if process.poll() is not None:
             fail(f"{what}: the daemon ended with {process.returncode}\n{process.log.read_text()}")
         time.sleep(0.1)
-    fail(f"{what}: not within a minute\n{process.log.read_text()}")
+    fail(f"{what}: not within minutes\n{process.log.read_text()}")
 
 
 def get(url):
