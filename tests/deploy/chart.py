@@ -143,8 +143,9 @@ def configured(name, documents, folder):
     check(config["http"]["listen"].endswith(f":{port['containerPort']}"), f"{name}: the port {port} and {config['http']}")
     service = one(documents, "Service")["spec"]
     check(service["ports"][0]["targetPort"] == port["name"], f"{name}: the Service")
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        check(container[probe]["httpGet"]["port"] == port["name"], f"{name}: {probe}")
+    check(service.get("publishNotReadyAddresses") is True, f"{name}: nobody sees a daemon before its first sweep")
+    for probe, path in {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}.items():
+        check(container[probe]["httpGet"] == {"path": path, "port": port["name"]}, f"{name}: {probe}")
     # Each file that the configuration names lies in something mounted.
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     for path in (config["ledger"]["path"], config["credential"].get("secret_file")):
