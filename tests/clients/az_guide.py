@@ -52,6 +52,10 @@ def main():
     commands += '\nprintf "%s\\n" "$REPOSITORY" "$DIGEST" "$CLIENT_ID" "$GROUP"\n'
     with tempfile.TemporaryDirectory() as home:
         log = Path(home) / "log"
+        # Some commands look who is signed in before they ask anything.
+        somebody = {"id": SOME, "name": "some", "state": "Enabled", "isDefault": True, "tenantId": SOME, "environmentName": "AzureCloud",
+                    "user": {"name": "somebody@example.com", "type": "user"}}
+        (Path(home) / "azureProfile.json").write_text(json.dumps({"subscriptions": [somebody]}))
         stand_in = f'#!/bin/bash\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n'
         git = '#!/bin/bash\n[ "$*" = "rev-parse HEAD" ] && echo 0123456789abcdef0123456789abcdef01234567\n'
         environment = {"AZURE_CONFIG_DIR": home, "AZURE_CORE_COLLECT_TELEMETRY": "no", "AZURE_CORE_NO_COLOR": "1", "AZ_LOG": str(log)}
