@@ -3,25 +3,24 @@
 
 #[path = "support/monitoring.rs"]
 mod monitoring;
+#[path = "support/prometheus.rs"]
+mod prometheus;
 #[path = "support/serving.rs"]
 mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use armsim::{Options, Server, company};
 use monitoring::{DASHBOARDS, DETAIL, RULES, has_detail, queries, read, rules, variables, words};
-use serde_json::Value;
+use prometheus::Prometheus;
 use serving::{Serving, configure};
-use tempfile::TempDir;
 use time::OffsetDateTime;
-use url::form_urlencoded::byte_serialize;
 
 /// How long anything may take before the test gives up. Nothing here should come near it.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -70,76 +69,6 @@ const LATER: &[&str] = &[
     "mlfence_notification_failures_total",
     "mlfence_notified_severity_info",
 ];
-
-fn get(address: &str, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    // By HTTP/1.0, so that no answer comes in chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.split(' ').nth(1).filter(|status| *status == "200").map(|_| body.to_owned())
-}
-
-/// Prometheus over one daemon, with the shipped rules evaluated every second.
-struct Prometheus {
-    process: Child,
-    address: String,
-    _folder: TempDir,
-}
-
-impl Prometheus {
-    fn start(daemon: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = |name: &str| folder.path().join(name);
-        fs::write(file("rules.yaml"), read(RULES).replace("interval: 1m", "interval: 1s")).expect("written");
-        let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [rules.yaml]\n\
-             scrape_configs: [{{ job_name: mlfence, static_configs: [{{ targets: ['{daemon}'] }}] }}]\n"
-        );
-        fs::write(file("config.yaml"), config).expect("written");
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
-        let process = Command::new("prometheus")
-            .arg(format!("--config.file={}", file("config.yaml").display()))
-            .arg(format!("--storage.tsdb.path={}", file("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("prometheus cannot be run ({error}); `make tools` installs it"));
-        let prometheus = Self { process, address: address.to_string(), _folder: folder };
-        let until = Instant::now() + PATIENCE;
-        while get(&prometheus.address, "/-/ready").is_none() {
-            assert!(Instant::now() < until, "Prometheus does not start");
-            thread::sleep(Duration::from_millis(50));
-        }
-        prometheus
-    }
-
-    /// The series that a query returns, with their values.
-    fn ask(&self, query: &str) -> Vec<(Value, f64)> {
-        let encoded: String = byte_serialize(query.as_bytes()).collect();
-        let body = get(&self.address, &format!("/api/v1/query?query={encoded}"));
-        let body = body.unwrap_or_else(|| panic!("Prometheus refuses {query}"));
-        let answer: Value = serde_json::from_str(&body).expect("JSON");
-        let series = answer["data"]["result"].as_array().expect("a vector");
-        let value = |series: &Value| series["value"][1].as_str().and_then(|value| value.parse().ok());
-        series.iter().map(|series| (series["metric"].clone(), value(series).expect("a number"))).collect()
-    }
-
-    /// Whether a query returns anything that a panel could draw.
-    fn returns(&self, query: &str) -> bool {
-        self.ask(query).iter().any(|(_, value)| !value.is_nan())
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// Every query by a name that tells where it stands.
 fn every_query() -> BTreeMap<String, String> {
@@ -211,7 +140,7 @@ async fn every_query_returns_something_or_tells_why_not() {
     let config = configure(folder.path(), &server, "1h", &ledger, &more);
     let daemon = Serving::start(&server, &config);
     daemon.log("last sweep");
-    let prometheus = Prometheus::start(daemon.address());
+    let prometheus = Prometheus::start(daemon.address(), &read(RULES));
 
     let mut asked = every_query();
     let mut later = BTreeMap::new();
