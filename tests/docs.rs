@@ -232,6 +232,20 @@ fn every_link_within_the_repository_leads_somewhere() {
     }
 }
 
+/// The map of modules names each module once, and none that there is not.
+#[test]
+fn the_map_of_modules_is_true() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).expect("a text");
+    let rows = text.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let mut mapped: Vec<&str> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let library = fs::read_to_string(root().join("src/lib.rs")).expect("a text");
+    let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let mut modules: Vec<&str> = modules.collect();
+    mapped.sort_unstable();
+    modules.sort_unstable();
+    assert_eq!(mapped, modules);
+}
+
 // Running them
 
 /// What the commands find: a configuration, a daemon with a ledger, Prometheus, and programs that tell findings from failures.
