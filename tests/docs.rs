@@ -279,11 +279,11 @@ impl Site {
         let daemon = Serving::start(&server, &config);
         daemon.log("last sweep");
         // The commands ask the daemon by the configuration's address.
-        let text = fs::read_to_string(&config).expect("readable").replace("127.0.0.1:0", daemon.address());
+        let text = fs::read_to_string(&config).expect("readable").replace("127.0.0.1:0", &daemon.address);
         fs::write(&config, text).expect("written");
         let rules =
             fs::read_to_string(root().join("deploy/prometheus/mlfence.rules.yaml")).expect("the rules");
-        let prometheus = Prometheus::start(daemon.address(), &rules);
+        let prometheus = Prometheus::start(&daemon.address, &rules);
         let mut site = Self { folder, server, daemon, prometheus, finding: String::new() };
         site.programs();
         site.policies();
@@ -365,7 +365,7 @@ impl Site {
             .env("CONFIG", self.folder.path().join("mlfence.yaml"))
             .env("LEDGER", self.folder.path().join("ledger.db"))
             .env("POLICIES", self.folder.path().join("policies"))
-            .env("DAEMON", format!("http://{}", self.daemon.address()))
+            .env("DAEMON", format!("http://{}", self.daemon.address))
             .env("PROMETHEUS", format!("http://{}", self.prometheus.address))
             .envs([("POLICY", POLICY), ("RESOURCE", RESOURCE), ("SUBSCRIPTION", SUBSCRIPTION)])
             .env("FINDING", &self.finding)

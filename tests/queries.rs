@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use armsim::{Options, Server, company};
-use monitoring::{DASHBOARDS, DETAIL, RULES, has_detail, queries, read, rules, variables, words};
+use monitoring::{DASHBOARDS, RULES, queries, read, rules, variables, words};
 use prometheus::Prometheus;
 use serving::{Serving, configure};
 use time::OffsetDateTime;
@@ -90,9 +90,6 @@ fn every_query() -> BTreeMap<String, String> {
         }
     }
     assert!(!all.values().any(|query| query.contains('$')), "a variable has no value");
-    if !has_detail() {
-        all.retain(|_, query| words(query, &DETAIL).is_empty());
-    }
     all
 }
 
@@ -135,12 +132,11 @@ async fn every_query_returns_something_or_tells_why_not() {
     let folder = tempfile::tempdir().expect("a folder");
     waiver(folder.path());
     let ledger = folder.path().join("ledger.db");
-    let detail = if has_detail() { "metrics: { detail: all }\n" } else { "" };
-    let more = format!("{declarations}{detail}waivers: {{ files: [waivers.yaml] }}\n");
+    let more = format!("{declarations}metrics: {{ detail: all }}\nwaivers: {{ files: [waivers.yaml] }}\n");
     let config = configure(folder.path(), &server, "1h", &ledger, &more);
     let daemon = Serving::start(&server, &config);
     daemon.log("last sweep");
-    let prometheus = Prometheus::start(daemon.address(), &read(RULES));
+    let prometheus = Prometheus::start(&daemon.address, &read(RULES));
 
     let mut asked = every_query();
     let mut later = BTreeMap::new();

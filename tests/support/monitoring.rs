@@ -63,15 +63,6 @@ pub(crate) fn exposed() -> BTreeSet<String> {
     names
 }
 
-/// The series of single findings, which a daemon shows whose configuration knows `metrics.detail`.
-pub(crate) const DETAIL: [&str; 2] =
-    ["mlfence_finding_open_timestamp_seconds", "mlfence_finding_series_suppressed"];
-
-/// Whether the configuration knows `metrics.detail`.
-pub(crate) fn has_detail() -> bool {
-    read("deploy/mlfence.yaml").contains("\n  detail:")
-}
-
 /// A rule that alerts or records.
 pub(crate) struct Rule {
     pub(crate) alert: Option<String>,

@@ -170,10 +170,6 @@ impl Serving {
         self.process.wait().expect("it is ours")
     }
 
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
