@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit kusto dashboards deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,7 +8,7 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto clients-sdk deploy
+test: tools lint unit kusto dashboards clients-sdk deploy
 
 # What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, and Python for Microsoft's clients
 # and the tools of `make deploy`.
@@ -76,6 +76,14 @@ sbom:
 	target/sbom/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5
 	rm tests/armsim/armsim.cdx.json
 	mv mlfence.cdx.json target/sbom/
+
+# Grafana's own types read the shipped dashboards; tests/dashboards.rs asks their queries of a real Prometheus.
+dashboards: tests/grafana/node_modules/.package-lock.json
+	node --test tests/grafana/check.test.js
+	node tests/grafana/check.js deploy/grafana/*.json
+
+tests/grafana/node_modules/.package-lock.json: tests/grafana/package-lock.json
+	npm ci --prefix tests/grafana --no-audit --no-fund
 
 # Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
 # keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz

@@ -1,19 +1,15 @@
-//! What is shipped in `deploy/`, and the Dockerfile, hold together with the program.
+//! What is shipped in `deploy/`, and the Dockerfile, hold together with the program. Rules and dashboards are `tests/monitoring.rs`'
+//! affair.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use mlfence::audit::{PolicyArguments, Setup};
 use mlfence::config::Config;
 use mlfence::findings::waivers::{self, Waiver, read::Rules};
-use mlfence::yaml;
-use serde_json::Value;
 
-const RULES: &str = "deploy/prometheus/mlfence.rules.yaml";
-const RULE_TESTS: &str = "deploy/prometheus/mlfence.rules.test.yaml";
-const DASHBOARD: &str = "deploy/grafana/mlfence.json";
 const EXAMPLE: &str = "deploy/mlfence.yaml";
 const WAIVERS: &str = "deploy/waivers.yaml";
 
@@ -23,13 +19,6 @@ fn root() -> PathBuf {
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// The words of a text that begin with one of `prefixes`, where a word is what may stand in a metric's name.
-fn words<'a>(text: &'a str, prefixes: &[&str]) -> BTreeSet<&'a str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix)))
-        .collect()
 }
 
 /// What stands between quotation marks right after each `before`.
@@ -196,202 +185,6 @@ fn every_base_of_the_image_has_a_tag_and_the_last_stages_run_without_root_and_sh
     assert_eq!(images, 2);
     let last = stages.last().expect("a stage");
     assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ") && line.contains("\"health\"")));
-}
-
-// Rules and dashboard
-
-/// The names of the exposition: those that the daemon's code registers, and what a histogram makes of one.
-fn exposed() -> BTreeSet<String> {
-    // Without blanks, so that line breaks don't matter.
-    let code: String = read("src/outlets/metrics.rs").split_whitespace().collect();
-    let names = literals_after(&code, "\"mlfence_");
-    let mut names: BTreeSet<String> = names.into_iter().map(|rest| format!("mlfence_{rest}")).collect();
-    assert!(names.len() > 10, "the metrics are no longer found in src/outlets/metrics.rs: {names:?}");
-    for name in literals_after(&code, "HistogramOpts::new(\"") {
-        names.remove(name);
-        names.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")));
-    }
-    names
-}
-
-struct Rule {
-    alert: Option<String>,
-    record: Option<String>,
-    expr: String,
-    severity: Option<String>,
-    summary: Option<String>,
-    description: Option<String>,
-}
-
-fn rules() -> Vec<Rule> {
-    let rule = |node: &yaml::Node<'_>| {
-        let mut table = node.table()?;
-        let mut text = |key| table.take(key).and_then(|node| node.string());
-        let (alert, record, expr) = (text("alert"), text("record"), text("expr")?);
-        let mut labels = table.take("labels").and_then(|node| node.table());
-        let mut annotations = table.take("annotations").and_then(|node| node.table());
-        let severity =
-            labels.as_mut().and_then(|table| table.take("severity")).and_then(|node| node.string());
-        let mut annotation =
-            |key| annotations.as_mut().and_then(|table| table.take(key)).and_then(|node| node.string());
-        let (summary, description) = (annotation("summary"), annotation("description"));
-        Some(Rule { alert, record, expr, severity, summary, description })
-    };
-    let groups = yaml::read(&read(RULES), |node| {
-        let groups = node.table().and_then(|mut table| table.take("groups"));
-        groups.map(|groups| {
-            groups.list_of(|group| group.table()?.take("rules").map(|rules| rules.list_of(rule)))
-        })
-    });
-    groups.0.flatten().expect("groups").into_iter().flatten().collect()
-}
-
-fn dashboard() -> Value {
-    serde_json::from_str(&read(DASHBOARD)).unwrap_or_else(|error| panic!("{DASHBOARD}: {error}"))
-}
-
-/// Every value of a key, however deep.
-fn values_of<'a>(key: &str, value: &'a Value, into: &mut Vec<&'a Value>) {
-    match value {
-        Value::Object(map) => {
-            into.extend(map.get(key));
-            map.values().for_each(|value| values_of(key, value, into));
-        }
-        Value::Array(list) => list.iter().for_each(|value| values_of(key, value, into)),
-        _ => {}
-    }
-}
-
-fn dashboard_queries() -> Vec<String> {
-    let dashboard = dashboard();
-    let mut found = Vec::new();
-    values_of("expr", &dashboard, &mut found);
-    let queries: Vec<String> = found.iter().filter_map(|query| query.as_str()).map(str::to_owned).collect();
-    assert!(queries.len() > 10, "the dashboard's queries are no longer found");
-    queries
-}
-
-#[test]
-fn rules_and_dashboard_name_only_metrics_that_exist() {
-    let exposed = exposed();
-    let rules = rules();
-    let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.record.as_deref()).collect();
-    let check = |place: &str, text: &str| {
-        for name in words(text, &["mlfence_", "mlfence:"]) {
-            assert!(
-                exposed.contains(name) || recorded.contains(name),
-                "{place} names {name}, which does not exist"
-            );
-        }
-    };
-    // Whole files: descriptions, variables and unit tests name metrics too.
-    for file in [RULES, RULE_TESTS, DASHBOARD] {
-        check(file, &read(file));
-    }
-}
-
-#[test]
-fn the_dashboard_shows_every_metric() {
-    let queries = dashboard_queries().join("\n");
-    let shown = words(&queries, &["mlfence_"]);
-    for name in exposed() {
-        assert!(shown.contains(name.as_str()), "no panel shows {name}");
-    }
-}
-
-#[test]
-fn every_alert_says_how_bad_it_is_and_what_to_do() {
-    let rules = rules();
-    let alerts: Vec<&Rule> = rules.iter().filter(|rule| rule.alert.is_some()).collect();
-    assert!(alerts.len() > 5, "the alerts are no longer found");
-    for rule in alerts {
-        let alert = rule.alert.as_deref().unwrap_or_default();
-        let severity = rule.severity.as_deref();
-        assert!(matches!(severity, Some("critical" | "warning" | "info")), "{alert}: severity {severity:?}");
-        assert!(rule.summary.is_some(), "{alert} has no summary");
-        assert!(rule.description.is_some(), "{alert} has no description");
-    }
-}
-
-#[test]
-fn no_rule_hangs_on_verdicts_as_judged() {
-    for rule in rules() {
-        assert!(!words(&rule.expr, &["mlfence_results"]).contains("mlfence_results"), "{}", rule.expr);
-    }
-}
-
-#[test]
-fn the_codes_in_rules_are_codes_of_verdicts() {
-    let codes = read("src/inventory/reason.rs");
-    let mut found = 0;
-    for rule in rules() {
-        for pattern in rule.expr.split("code").skip(1) {
-            let pattern = pattern.trim_start_matches(['=', '!', '~']);
-            let Some(pattern) = pattern.strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
-                continue;
-            };
-            for code in pattern.split('|') {
-                assert!(
-                    codes.contains(&format!("\"{code}\"")),
-                    "{code} is no code of src/inventory/reason.rs"
-                );
-                found += 1;
-            }
-        }
-    }
-    assert!(found > 0, "no rule selects by code any more");
-}
-
-#[test]
-fn the_dashboard_asks_whichever_prometheus_is_chosen() {
-    let dashboard = dashboard();
-    let mut sources = Vec::new();
-    values_of("datasource", &dashboard, &mut sources);
-    assert!(!sources.is_empty());
-    for source in sources {
-        assert_eq!(source["uid"], "${datasource}");
-    }
-    let mut ids = Vec::new();
-    values_of("panels", &dashboard, &mut ids);
-    let panels: Vec<&Value> = ids.into_iter().filter_map(Value::as_array).flatten().collect();
-    let unique: BTreeSet<Option<u64>> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
-    assert_eq!(unique.len(), panels.len(), "two panels have one id");
-}
-
-// promtool
-
-fn promtool(arguments: &[&str], file: &Path) {
-    let output = Command::new("promtool").args(arguments).arg(file).output().unwrap_or_else(|error| {
-        panic!("promtool cannot be run ({error}); it is part of the Debian package `prometheus`")
-    });
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "promtool {} {}:\n{text}", arguments.join(" "), file.display());
-}
-
-#[test]
-fn promtool_accepts_the_rules() {
-    promtool(&["check", "rules", "--lint-fatal"], &root().join(RULES));
-}
-
-#[test]
-fn the_rules_pass_their_own_tests() {
-    promtool(&["test", "rules"], &root().join(RULE_TESTS));
-}
-
-#[test]
-fn promtool_accepts_every_query_of_the_dashboard() {
-    let rules: Vec<Value> = dashboard_queries()
-        .iter()
-        .enumerate()
-        .map(|(at, query)| serde_json::json!({"record": format!("dashboard:query:{at}"), "expr": query}))
-        .collect();
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("dashboard.rules.yaml");
-    // JSON is YAML.
-    let text = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string();
-    fs::write(&file, text).expect("a file");
-    promtool(&["check", "rules"], &file);
 }
 
 // amtool
