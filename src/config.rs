@@ -18,6 +18,7 @@ use crate::yaml::{self, Node, Problem};
 
 pub use self::alertmanager::Alertmanager;
 pub(crate) use self::read::is_loopback;
+pub use self::webhook::Webhook;
 
 /// A configuration that survived validation.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// Where alerts go.
     pub alertmanager: Alertmanager,
+    /// Who hears of changes.
+    pub webhooks: Vec<Webhook>,
     /// What the daemon remembers.
     pub ledger: Ledger,
     /// Where the daemon listens.
@@ -261,6 +264,7 @@ impl Default for Config {
             waivers: Waivers::default(),
             schedule: Schedule::default(),
             alertmanager: Alertmanager::default(),
+            webhooks: Vec::new(),
             ledger: Ledger::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
         }
@@ -280,6 +284,11 @@ impl Config {
         (config.unwrap_or_default(), problems)
     }
 
+    /// Where people find this daemon, if that is told.
+    pub fn external_url(&self) -> Option<&Url> {
+        self.alertmanager.external_url.as_ref()
+    }
+
     /// Where a daemon with this configuration listens, whatever else may be wrong with the text: a running daemon keeps
     /// what it had, and its health must not hang on a file that somebody is editing.
     pub fn listen_of(text: &str) -> SocketAddr {
@@ -295,3 +304,4 @@ pub mod alertmanager;
 mod read;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
