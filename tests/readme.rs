@@ -92,6 +92,7 @@ fn metrics() -> String {
     metrics.phase("total", Duration::ZERO);
     metrics.policy_errors(&judged.report);
     metrics.notified(vec!["high"]);
+    metrics.backlog(["tickets"].into_iter(), &[]);
     metrics.reloaded(true, 1);
     let sweep = Sweep {
         results: &judged.report.results,

@@ -22,30 +22,24 @@ use serving::{Serving, samples};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
 
-/// Another violation of LIF-001, and a finding whose facts change, come and go.
-fn estate(v1: bool, migrated: bool) -> Estate {
+/// The demo estate, in which one workspace's serving of v1 is gone, or one web service of another's: findings that end, and
+/// such whose facts change.
+fn estate(migrated: bool, one_less: bool) -> Estate {
     let mut estate = company::demo().0;
-    let ends =
-        |record: &serde_json::Value, end: &str| record["id"].as_str().is_some_and(|id| id.ends_with(end));
-    if v1 {
-        estate.records.retain(|record| {
-            let id = record["id"].as_str().unwrap_or_default();
-            !["services", "computes"]
-                .iter()
-                .any(|of| id.contains(&format!("/workspaces/mlw-churn-prod/{of}/")))
-        });
+    let id = |record: &serde_json::Value| record["id"].as_str().unwrap_or_default().to_owned();
+    let service = |record: &serde_json::Value| {
+        let kind = record["type"].as_str().unwrap_or_default();
+        kind.eq_ignore_ascii_case("microsoft.machinelearningservices/workspaces/services")
+    };
+    if one_less {
+        let last = estate.records.iter().rfind(|record| service(record)).map(id).expect("a web service");
+        estate.records.retain(|record| id(record) != last);
     }
     if migrated {
-        // One record after another of what the demo estate serves by v1.
-        let services = estate.records.iter().filter(|record| {
-            record["type"].as_str().is_some_and(|kind| {
-                kind.eq_ignore_ascii_case("microsoft.machinelearningservices/workspaces/services")
-            })
-        });
-        let last = services.last().and_then(|record| record["id"].as_str()).map(str::to_owned);
-        if let Some(last) = last {
-            estate.records.retain(|record| !ends(record, &last));
-        }
+        let before = estate.records.len();
+        let of = ["services", "computes"].map(|of| format!("/workspaces/mlw-churn-prod/{of}/"));
+        estate.records.retain(|record| !of.iter().any(|of| id(record).contains(of)));
+        assert!(estate.records.len() < before);
     }
     estate
 }
