@@ -125,6 +125,7 @@ fn an_event_is_a_cloudevent_and_tells_everything_of_its_finding() {
         let told = &body["data"]["finding"];
         assert_eq!(told["id"], id);
         assert_eq!(told["policy"], finding.policy.as_str());
+        assert_eq!(told["key"], finding.key.as_str());
         assert_eq!(told["severity"], finding.severity.name());
         assert_eq!(told["state"], "open");
         assert_eq!(told["message"], finding.message.as_str());

@@ -18,10 +18,12 @@ use crate::severity::Severity;
 
 /// The longest text, in characters.
 const LONGEST_TEXT: usize = 4096;
-/// The longest evidence, in bytes of JSON.
-const LONGEST_EVIDENCE: usize = 32 << 10;
+/// The longest name, in characters. ARM ids are shorter.
+const LONGEST_NAME: usize = 1024;
+/// The longest evidence, in bytes of JSON. CloudEvents asks everybody to take events of 64 KiB.
+const LONGEST_EVIDENCE: usize = 16 << 10;
 /// Findings that a digest lists.
-const LISTED: usize = 500;
+const LISTED: usize = 200;
 
 /// An event, as it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -68,6 +70,8 @@ pub struct Told {
     pub id: String,
     /// The policy's id.
     pub policy: String,
+    /// What tells it from the subject's other findings of this policy.
+    pub key: String,
     /// The requirement; none if the policy is gone.
     pub title: Option<String>,
     /// How bad it is.
@@ -124,7 +128,7 @@ pub struct Document {
 pub struct Digest {
     /// How many of each severity there are; those of critical severity have events of their own besides.
     pub counts: Map<String, Value>,
-    /// The worst ones, at most 500.
+    /// The worst ones, at most 200.
     pub findings: Vec<Listed>,
     /// How many more there are.
     pub more: usize,
@@ -200,6 +204,7 @@ impl Envelope<'_> {
         Told {
             id: id.to_owned(),
             policy: text(&finding.policy),
+            key: text(&finding.key),
             title: policy.map(|result| text(&result.title)),
             severity: finding.severity,
             severity_before: None,
@@ -269,20 +274,25 @@ fn clean_value(value: &Value) -> Value {
 
 /// A text for people, which may have lines.
 fn text(value: &str) -> String {
-    let lines: Vec<String> = value.split('\n').map(|line| name(&line.replace('\t', " "))).collect();
-    cut(&lines.join("\n"))
+    let lines: Vec<String> = value.split('\n').map(|line| clean(&line.replace('\t', " "))).collect();
+    cut(&lines.join("\n"), LONGEST_TEXT)
 }
 
-/// A name on one line. What Unicode calls no character is none in a CloudEvent either.
-pub(super) fn name(value: &str) -> String {
-    let no_character =
+/// A name on one line.
+fn name(value: &str) -> String {
+    cut(&clean(value), LONGEST_NAME)
+}
+
+/// What can be printed on one line. What Unicode calls no character is none in a CloudEvent either.
+fn clean(value: &str) -> String {
+    let none =
         |c: char| matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff) || ('\u{fdd0}'..='\u{fdef}').contains(&c);
-    cut(&printable(value).chars().map(|c| if no_character(c) { '\u{fffd}' } else { c }).collect::<String>())
+    printable(value).chars().map(|c| if none(c) { '\u{fffd}' } else { c }).collect()
 }
 
-fn cut(value: &str) -> String {
-    match value.char_indices().nth(LONGEST_TEXT) {
-        Some(_) => value.chars().take(LONGEST_TEXT - 1).chain(['…']).collect(),
+fn cut(value: &str, longest: usize) -> String {
+    match value.char_indices().nth(longest) {
+        Some(_) => value.chars().take(longest - 1).chain(['…']).collect(),
         None => value.to_owned(),
     }
 }
