@@ -206,8 +206,8 @@ struct Daemon {
     outbox: Arc<Outbox>,
     /// Sweeps that may have written events.
     written: u64,
-    /// How many events each receiver has lost, as far as the log tells.
-    dropped: BTreeMap<String, i64>,
+    /// How many events each receiver has lost, as far as this process or one before told; none before it was looked at.
+    dropped: Option<BTreeMap<String, i64>>,
     /// Why the last reload was refused.
     refused: Option<String>,
 }
@@ -228,7 +228,7 @@ impl Daemon {
             book: Book::default(),
             outbox: Arc::default(),
             written: 0,
-            dropped: BTreeMap::new(),
+            dropped: None,
             refused: None,
         })
     }
@@ -381,18 +381,20 @@ impl Daemon {
             Err(error) => return error!("{error}"),
         };
         self.metrics.backlog(receivers, &backlog);
-        for of in backlog {
-            let known = self.dropped.insert(of.receiver.clone(), of.dropped).unwrap_or(0);
-            if of.dropped > known {
+        for of in &backlog {
+            let told =
+                self.dropped.as_ref().map_or(of.dropped, |known| *known.get(&of.receiver).unwrap_or(&0));
+            if of.dropped > told {
                 warn!(
-                    "{} events for the receiver {} were dropped: they waited too long, or were too many ({} since the \
-                     ledger began); README tells how to catch up",
-                    of.dropped - known,
+                    "{} events for the receiver {} were dropped, which waited too long or were too many: its tickets are out \
+                     of step; {} since the ledger began",
+                    of.dropped - told,
                     of.receiver,
                     of.dropped
                 );
             }
         }
+        self.dropped = Some(backlog.into_iter().map(|of| (of.receiver, of.dropped)).collect());
     }
 
     /// What Alertmanager is told from now on.

@@ -1,7 +1,8 @@
 //! The signature of an event, in the form of Standard Webhooks: HMAC-SHA256 over id, time and body.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,9 +29,7 @@ impl Secrets {
                 Self::parse(&text).map_err(|error| format!("the environment variable {name}: {error}"))
             }
             SecretSource::File(path) => {
-                let mut text = String::new();
-                File::open(path)
-                    .and_then(|file| file.take(LONGEST_FILE).read_to_string(&mut text))
+                let text = read(path)
                     .map_err(|error| format!("cannot read {} (`secret_file`): {error}", path.display()))?;
                 Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
             }
@@ -67,6 +66,16 @@ impl Secrets {
     }
 }
 
+fn read(path: &Path) -> io::Result<String> {
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +99,19 @@ mod tests {
             let error = sign(text).expect_err(text);
             assert!(!error.contains("hunter2") && !error.contains(&a[6..]), "{error}");
         }
+    }
+
+    #[test]
+    fn a_place_without_a_secret_is_named() {
+        let of = |source: SecretSource| Secrets::of(&source).err().expect("there is none");
+        assert!(
+            of(SecretSource::File("/dev/zero".into()))
+                .contains("/dev/zero (`secret_file`): it is no regular file")
+        );
+        assert!(of(SecretSource::File("/nonexistent".into())).contains("/nonexistent (`secret_file`)"));
+        assert!(
+            of(SecretSource::Environment("MLFENCE_NO_SUCH".to_owned()))
+                .contains("MLFENCE_NO_SUCH (`secret_env`)")
+        );
     }
 }
