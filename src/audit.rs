@@ -121,6 +121,9 @@ fn beside(path: &Path, config: &mut Config) {
         let path = authorization.path_mut();
         *path = folder.join(&path);
     }
+    for file in config.webhooks.iter_mut().filter_map(|webhook| webhook.secret_file_mut()) {
+        *file = folder.join(&file);
+    }
 }
 
 /// Loads the shipped policies and those of the configuration through the load gate.

@@ -19,6 +19,7 @@ use crate::yaml::{self, Node, Problem};
 pub use self::alertmanager::Alertmanager;
 pub use self::metrics::{Detail, Metrics};
 pub(crate) use self::read::is_loopback;
+pub use self::webhook::Webhook;
 
 /// A configuration that survived validation.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Where alerts go.
     pub alertmanager: Alertmanager,
+    /// Who hears of changes.
+    pub webhooks: Vec<Webhook>,
     /// What the daemon remembers.
     pub ledger: Ledger,
     /// Where the daemon listens.
@@ -269,6 +272,7 @@ impl Default for Config {
             labels: Vec::new(),
             metrics: Metrics::default(),
             alertmanager: Alertmanager::default(),
+            webhooks: Vec::new(),
             ledger: Ledger::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
         }
@@ -288,6 +292,11 @@ impl Config {
         (config.unwrap_or_default(), problems)
     }
 
+    /// Where people find this daemon, if that is told.
+    pub fn external_url(&self) -> Option<&Url> {
+        self.alertmanager.external_url.as_ref()
+    }
+
     /// Where a daemon with this configuration listens, whatever else may be wrong with the text: a running daemon keeps
     /// what it had, and its health must not hang on a file that somebody is editing.
     pub fn listen_of(text: &str) -> SocketAddr {
@@ -305,3 +314,4 @@ pub mod metrics;
 mod read;
 #[cfg(test)]
 mod tests;
+pub mod webhook;

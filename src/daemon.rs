@@ -3,7 +3,7 @@
 
 mod history;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -25,6 +25,7 @@ use crate::inventory::Snapshot;
 use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
 use crate::outlets::http::{self, Face, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
+use crate::outlets::webhook;
 use crate::policy::Listed;
 use crate::severity::Severity;
 use crate::sweep;
@@ -58,8 +59,8 @@ pub enum DaemonError {
     #[error(transparent)]
     Azure(#[from] CollectError),
     /// Nobody is told of findings any more.
-    #[error("the task that sends alerts ended")]
-    Alerts,
+    #[error("a task that sends alerts or events ended")]
+    Outlets,
     /// A metric is ill-formed.
     #[error("the metrics cannot be rendered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -86,8 +87,12 @@ pub async fn run(
     let mut listening = pin!(listening);
     let (outbox, sent) = watch::channel(Arc::new(Outbox::default()));
     let (counted, mut tally) = watch::channel(Tally::default());
-    let mut alerting = JoinSet::new();
-    alerting.spawn(alertmanager::run(sent, counted));
+    // What waits since before the restart is sent at once.
+    let (orders, ordered) = watch::channel(Arc::new(daemon.orders()));
+    let (counted_events, mut events) = watch::channel(webhook::Tally::default());
+    let mut telling = JoinSet::new();
+    telling.spawn(alertmanager::run(sent, counted));
+    telling.spawn(webhook::run(ordered, daemon.history.store(), counted_events));
     let mut files = Files::new(Arc::clone(&options));
     let mut shutdown = pin!(shutdown);
     'sweeps: loop {
@@ -108,17 +113,26 @@ pub async fn run(
             info!("{detail}")
         }
         outbox.send_replace(Arc::clone(&daemon.outbox));
+        orders.send_replace(Arc::new(daemon.orders()));
         let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
         loop {
             tokio::select! {
                 () = &mut pause => break,
                 () = &mut shutdown => break 'sweeps,
                 ended = &mut listening => return Err(listener_error(ended)),
-                Some(_) = alerting.join_next() => return Err(DaemonError::Alerts),
+                Some(_) = telling.join_next() => return Err(DaemonError::Outlets),
                 // What was sent between two sweeps is seen by the next scrape.
                 Ok(()) = tally.changed() => {
                     let sent = *tally.borrow_and_update();
                     daemon.metrics.notifications("alertmanager", sent.accepted, sent.failures);
+                    let metrics = daemon.render()?;
+                    publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
+                    continue;
+                }
+                Ok(()) = events.changed() => {
+                    let sent = *events.borrow_and_update();
+                    daemon.metrics.notifications("webhook", sent.accepted, sent.failures);
+                    daemon.count_backlog().await;
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
                     continue;
@@ -140,6 +154,7 @@ pub async fn run(
                     Ok((sources, loaded)) => {
                         files.reads(sources);
                         daemon.reload(loaded);
+                        orders.send_replace(Arc::new(daemon.orders()));
                     }
                     Err(error) => daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")]))),
                 },
@@ -151,6 +166,8 @@ pub async fn run(
     }
     info!("shutting down");
     let _ = stop.send(true);
+    // What was under way is sent again after the next start, by the same id.
+    let _ = tokio::time::timeout(Duration::from_secs(1), telling.shutdown()).await;
     // Scrapes under way get a moment; an idle keep-alive connection must not hold the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), listening).await;
     // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
@@ -187,6 +204,10 @@ struct Daemon {
     policies: Arc<[Listed]>,
     book: Book,
     outbox: Arc<Outbox>,
+    /// Sweeps that may have written events.
+    written: u64,
+    /// How many events each receiver has lost, as far as this process or one before told; none before it was looked at.
+    dropped: Option<BTreeMap<String, i64>>,
     /// Why the last reload was refused.
     refused: Option<String>,
 }
@@ -207,6 +228,8 @@ impl Daemon {
             last: None,
             book: Book::default(),
             outbox: Arc::default(),
+            written: 0,
+            dropped: None,
             refused: None,
         })
     }
@@ -217,6 +240,7 @@ impl Daemon {
     }
 
     async fn before_the_first_sweep(&mut self) -> Result<Published, DaemonError> {
+        self.count_backlog().await;
         let detail = match self.history.last() {
             Some(last) => format!(
                 "the first sweep has not finished yet; the ledger's last one is of {}, with {} open findings",
@@ -268,8 +292,7 @@ impl Daemon {
         };
         let never_swept = self.history.last().is_none();
         // Committed before anything of it is shown: what was shown outlives the process.
-        let committed =
-            self.history.advance(&seen, &judged.report, &self.setup.config.ledger, finished_at).await;
+        let committed = self.history.advance(&seen, &judged.report, &self.setup.config, finished_at).await;
         let changes = match committed {
             Ok(changes) => {
                 self.metrics.committed();
@@ -285,6 +308,8 @@ impl Daemon {
         let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);
         self.keep_book().await;
+        self.written += 1;
+        self.count_backlog().await;
         self.failures = 0;
         let report = &judged.report;
         let open = self.history.open_findings();
@@ -342,6 +367,35 @@ impl Daemon {
             error!("{error}");
             self.metrics.commit_failed();
         }
+    }
+
+    /// Who is sent events from now on.
+    fn orders(&self) -> webhook::Orders {
+        webhook::Orders { receivers: self.setup.config.webhooks.clone(), written: self.written }
+    }
+
+    /// What waits for the receivers of events, and what they have lost.
+    async fn count_backlog(&mut self) {
+        let receivers = self.setup.config.webhooks.iter().map(|webhook| webhook.name.as_str());
+        let backlog = match self.history.backlog().await {
+            Ok(backlog) => backlog,
+            Err(error) => return error!("{error}"),
+        };
+        self.metrics.backlog(receivers, &backlog);
+        for of in &backlog {
+            let told =
+                self.dropped.as_ref().map_or(of.dropped, |known| *known.get(&of.receiver).unwrap_or(&0));
+            if of.dropped > told {
+                warn!(
+                    "{} events for the receiver {} were dropped, which waited too long or were too many: its tickets are out \
+                     of step; {} since the ledger began",
+                    of.dropped - told,
+                    of.receiver,
+                    of.dropped
+                );
+            }
+        }
+        self.dropped = Some(backlog.into_iter().map(|of| (of.receiver, of.dropped)).collect());
     }
 
     /// What Alertmanager is told from now on.

@@ -18,8 +18,8 @@
 //! | [`sweep`] | one live pass: `azure`'s lists, and the questions that `facts` finds worth asking |
 //! | [`snapshot_file`] | snapshots on disk |
 //! | [`permissions`] | the least-privilege role, and what a sweep found missing of it |
-//! | [`outlets`] | table, metrics, HTTP, alerts |
-//! | [`store`] | the ledger on disk |
+//! | [`outlets`] | table, metrics, HTTP, alerts, webhooks |
+//! | [`store`] | the ledger on disk, with the events that wait to be sent |
 //! | [`audit`] | one sweep, end to end |
 //! | [`daemon`] | the timetable, reload and shutdown |
 //! | [`cli`], [`commands`], [`telemetry`] | the command line |

@@ -4,3 +4,4 @@ pub mod alertmanager;
 pub mod http;
 pub mod metrics;
 pub mod table;
+pub mod webhook;

@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod load;
+pub mod outbox;
 mod rows;
 mod write;
 
@@ -23,6 +24,7 @@ use crate::findings::ledger::{Changes, Ledger};
 
 pub use error::{StoreError, Trouble};
 pub use file::APPLICATION_ID;
+pub use outbox::{Backlog, Event, Post, Waiting};
 
 /// Everything that outlives a daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +71,7 @@ pub struct KeptChange {
 pub struct Store {
     path: PathBuf,
     connection: SqliteConnection,
+    identity: String,
     /// Held as long as the store lives; a ledger in memory needs none.
     _lock: Option<File>,
 }
@@ -81,8 +84,10 @@ impl Store {
     /// mlfence is refused and not touched.
     pub async fn open(path: &Path) -> Result<(Self, Kept), StoreError> {
         let wrong = |trouble| StoreError { path: path.to_owned(), trouble };
-        let (connection, lock) = file::open(path).await.map_err(wrong)?;
-        let mut store = Self { path: path.to_owned(), connection, _lock: Some(lock) };
+        let (mut connection, lock) = file::open(path).await.map_err(wrong)?;
+        let identity =
+            outbox::identity(&mut connection).await.map_err(|cause| wrong(Trouble::Write(cause)))?;
+        let mut store = Self { path: path.to_owned(), connection, identity, _lock: Some(lock) };
         let kept = store.load().await?;
         Ok((store, kept))
     }
@@ -90,10 +95,20 @@ impl Store {
     /// A new ledger in memory.
     pub async fn in_memory() -> Result<Self, StoreError> {
         let path = PathBuf::from("in memory");
-        match file::in_memory().await {
-            Ok(connection) => Ok(Self { path, connection, _lock: None }),
+        let made = async {
+            let mut connection = file::in_memory().await?;
+            let identity = outbox::identity(&mut connection).await.map_err(Trouble::Write)?;
+            Ok((connection, identity))
+        };
+        match made.await {
+            Ok((connection, identity)) => Ok(Self { path, connection, identity, _lock: None }),
             Err(trouble) => Err(StoreError { path, trouble }),
         }
+    }
+
+    /// What tells this ledger from every other one.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Leaves the file at rest: what is in its log goes into it. A store that is dropped instead loses nothing.
@@ -108,16 +123,61 @@ impl Store {
         loaded.map_err(|trouble| StoreError { path: self.path.clone(), trouble })
     }
 
-    /// Writes what a sweep made of `before`, which is what the file keeps now: all of it, or nothing. Sweeps that ended
-    /// before `forget_before` go, and their changes with them.
+    /// Writes what a sweep made of `before`, which is what the file keeps now, and the events that tell of it: all of it, or
+    /// nothing. Sweeps that ended before `forget_before` go, and their changes with them.
     pub async fn commit(
         &mut self,
         before: &Kept,
         after: &Kept,
         changes: &Changes,
+        post: &Post,
         forget_before: i64,
     ) -> Result<(), StoreError> {
-        let written = write::sweep(&mut self.connection, before, after, changes, forget_before).await;
+        let written = write::sweep(&mut self.connection, before, after, changes, post, forget_before).await;
+        self.written(written)
+    }
+
+    /// The open findings of which each receiver has heard: receiver, finding.
+    pub async fn told(&mut self) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let read = outbox::told(&mut self.connection).await;
+        self.read(read)
+    }
+
+    /// The events that wait for a receiver after a position, in the order of sending: their positions and findings, at most
+    /// `limit` of them.
+    pub async fn events_after(
+        &mut self,
+        receiver: &str,
+        position: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, Option<String>)>, StoreError> {
+        let read = outbox::after(&mut self.connection, receiver, position, limit).await;
+        self.read(read)
+    }
+
+    /// The event at a position, if it still waits for anybody.
+    pub async fn event(&mut self, position: i64) -> Result<Option<Waiting>, StoreError> {
+        let read = outbox::event(&mut self.connection, position).await;
+        self.read(read)
+    }
+
+    /// Notes that a receiver has taken an event.
+    pub async fn taken(&mut self, receiver: &str, position: i64) -> Result<(), StoreError> {
+        let written = outbox::taken(&mut self.connection, receiver, position).await;
+        self.written(written)
+    }
+
+    /// How it stands with every receiver that waits for something or has lost something.
+    pub async fn backlog(&mut self) -> Result<Vec<Backlog>, StoreError> {
+        let read = outbox::backlog(&mut self.connection).await;
+        self.read(read)
+    }
+
+    fn read<T>(&self, read: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        read.map_err(|cause| StoreError { path: self.path.clone(), trouble: rows::unreadable(cause) })
+    }
+
+    fn written<T>(&self, written: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         written.map_err(|cause| StoreError { path: self.path.clone(), trouble: Trouble::Write(cause) })
     }
 

@@ -10,7 +10,7 @@ use armsim::{Estate, company};
 use mlfence::facts::Hidden;
 use mlfence::findings::ledger::{Changes, Ledger, Resolution, Resolved, Sweep, Terms};
 use mlfence::inventory::{Code, Reason, ResourceId};
-use mlfence::store::{APPLICATION_ID, Kept, KeptSweep, Store, Trouble};
+use mlfence::store::{APPLICATION_ID, Kept, KeptSweep, Post, Store, Trouble};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ async fn every_state_is_read_back_as_it_was_written() {
         [(&demo, once), (&half, once), (&fixed, once), (&demo, thrice), (&demo, once)].into_iter().enumerate()
     {
         let (after, changes) = advance(&kept, estate, &terms, now as i64);
-        store.commit(&kept, &after, &changes, 0).await.expect("written");
+        store.commit(&kept, &after, &changes, &Post::default(), 0).await.expect("written");
         drop(store);
         let read;
         (store, read) = Store::open(&path).await.expect("it opens");
@@ -108,7 +108,7 @@ async fn every_state_is_read_back_as_it_was_written() {
     let (pending, _) = advance(&Kept::default(), &demo, &thrice, 9);
     assert_eq!((pending.ledger.pending.len(), pending.ledger.open.len()), (42, 0));
     let after = Kept { last: Some(next_sweep(&kept, 9)), ..pending };
-    store.commit(&kept, &after, &Changes::default(), 0).await.expect("written");
+    store.commit(&kept, &after, &Changes::default(), &Post::default(), 0).await.expect("written");
     // Every way to end, whichever of them this estate knows.
     let mut ended = Kept { last: Some(next_sweep(&after, 10)), ..after.clone() };
     let findings = std::mem::take(&mut ended.ledger.pending).into_iter();
@@ -117,7 +117,7 @@ async fn every_state_is_read_back_as_it_was_written() {
         .map(|((id, finding), resolution)| (id, Resolved { finding, at: 10, resolution }))
         .collect();
     assert_eq!(ended.ledger.resolved.len(), Resolution::ALL.len());
-    store.commit(&after, &ended, &Changes::default(), 0).await.expect("written");
+    store.commit(&after, &ended, &Changes::default(), &Post::default(), 0).await.expect("written");
     drop(store);
     assert_eq!(reopened(&path).await, ended);
 }
@@ -128,7 +128,7 @@ async fn a_sweep_that_fails_half_way_leaves_the_one_before() {
     let (_folder, path) = place();
     let (mut store, empty) = Store::open(&path).await.expect("a new ledger");
     let (first, changes) = advance(&empty, &company::demo().0, &Terms::default(), 1);
-    store.commit(&empty, &first, &changes, 0).await.expect("written");
+    store.commit(&empty, &first, &changes, &Post::default(), 0).await.expect("written");
     let (second, changes) = advance(&first, &company::healthy(), &Terms::default(), 2);
     // The subscriptions are what is written last.
     let mut other = connect(&path).await;
@@ -136,11 +136,11 @@ async fn a_sweep_that_fails_half_way_leaves_the_one_before() {
         "CREATE TRIGGER refuse BEFORE DELETE ON subscriptions BEGIN SELECT RAISE(ABORT, 'refused'); END";
     run(&mut other, refuse.to_owned()).await;
     let lost = Kept { seen: BTreeSet::new(), ..second };
-    let error = store.commit(&first, &lost, &changes, 0).await.expect_err("refused");
+    let error = store.commit(&first, &lost, &changes, &Post::default(), 0).await.expect_err("refused");
     assert!(matches!(error.trouble, Trouble::Write(_)), "{error}");
     assert_eq!(store.load().await.expect("it reads"), first);
     run(&mut other, "DROP TRIGGER refuse".to_owned()).await;
-    store.commit(&first, &lost, &changes, 0).await.expect("written the second time");
+    store.commit(&first, &lost, &changes, &Post::default(), 0).await.expect("written the second time");
     assert_eq!(store.load().await.expect("it reads"), lost);
 }
 
@@ -198,7 +198,7 @@ async fn a_folder_is_no_ledger() {
 async fn full(path: &Path) {
     let (mut store, empty) = Store::open(path).await.expect("a new ledger");
     let (first, changes) = advance(&empty, &company::demo().0, &Terms::default(), 1);
-    store.commit(&empty, &first, &changes, 0).await.expect("written");
+    store.commit(&empty, &first, &changes, &Post::default(), 0).await.expect("written");
     store.close().await;
 }
 
@@ -210,7 +210,7 @@ async fn a_ledger_of_a_newer_mlfence_is_refused_and_left_alone() {
     let newer = "INSERT INTO _sqlx_migrations VALUES (99, 'later', '2027-01-01', TRUE, x'00', 0)";
     run(&mut other, newer.to_owned()).await;
     other.close().await.expect("closed");
-    refused(&path, &["newer mlfence", "99", "1"]).await;
+    refused(&path, &["newer mlfence", "99", "knows 2"]).await;
 }
 
 #[tokio::test]
@@ -287,7 +287,10 @@ async fn the_retention_bounds_rows_and_file() {
         };
         let (ledger, changes) = kept.ledger.advance(&sweep, &terms, now);
         let after = Kept { ledger, seen, last: Some(next_sweep(&kept, now)) };
-        store.commit(&kept, &after, &changes, now - terms.retention_seconds).await.expect("written");
+        store
+            .commit(&kept, &after, &changes, &Post::default(), now - terms.retention_seconds)
+            .await
+            .expect("written");
         kept = after;
         if day == 100 || day == 364 {
             let mut other = connect(&path).await;

@@ -196,6 +196,7 @@ fn the_published_schemas_are_in_step() {
         ("subject", schemars::schema_for!(Document)),
         ("report", schemars::schema_for!(mlfence::findings::Report)),
         ("permissions", schemars::schema_for!(mlfence::permissions::Check)),
+        ("event", schemars::schema_for!(mlfence::outlets::webhook::event::CloudEvent)),
     ] {
         let generated = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
         let path = root().join(format!("docs/{name}.schema.json"));

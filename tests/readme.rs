@@ -93,6 +93,7 @@ fn metrics() -> String {
     metrics.phase("total", Duration::ZERO);
     metrics.policy_errors(&judged.report);
     metrics.notified(vec!["high"]);
+    metrics.backlog(["tickets"].into_iter(), &[]);
     metrics.reloaded(true, 1);
     metrics.detail(&config::Metrics { detail: Detail::All, ..config::Metrics::default() }, &[]);
     let sweep = Sweep {

@@ -61,6 +61,9 @@ pub(super) fn config(node: &Node<'_>) -> Config {
     if let Some(node) = table.take("alertmanager") {
         config.alertmanager = alertmanager::read(&node);
     }
+    if let Some(node) = table.take("webhooks") {
+        config.webhooks = webhook::read(&node);
+    }
     if let Some(node) = table.take("ledger") {
         ledger(&node, &mut config.ledger);
     }

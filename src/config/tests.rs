@@ -133,6 +133,78 @@ alertmanager:
 }
 
 #[test]
+fn a_list_of_receivers_is_read_with_its_defaults() {
+    let text = "\
+webhooks:
+- { name: tickets, url: 'https://tickets.example/hooks/1', secret_env: TICKETS }
+- { name: local, url: 'http://127.0.0.1:8000/', minimum_severity: low, secret_file: s, digest_above: 0, keep: 1h }
+";
+    let tickets = Webhook {
+        name: "tickets".to_owned(),
+        url: Url::parse("https://tickets.example/hooks/1").expect("a URL"),
+        minimum_severity: Severity::High,
+        secret: SecretSource::Environment("TICKETS".to_owned()),
+        digest_above: 20,
+        keep: Duration::from_secs(604_800),
+    };
+    let local = Webhook {
+        name: "local".to_owned(),
+        url: Url::parse("http://127.0.0.1:8000/").expect("a URL"),
+        minimum_severity: Severity::Low,
+        secret: SecretSource::File("s".into()),
+        digest_above: 0,
+        keep: Duration::from_secs(3600),
+    };
+    assert_eq!(Config::parse(text).expect("valid").webhooks, [tickets, local]);
+}
+
+#[test]
+fn receivers_that_cannot_be_or_would_leak_are_refused_all_at_once() {
+    let text = "\
+webhooks:
+- { name: a, url: 'https://user:hunter2@a', secret_env: A }
+- { name: b, url: 'https://b/?code=hunter2', secret_env: A }
+- { name: c, url: 'http://c', secret_env: A }
+- { name: d, url: 'https://169.254.169.254/', secret_env: A }
+- { name: e, url: 'https://[::ffff:a9fe:a9fe]/', secret_env: A }
+- { name: f, url: 'https://0xa83f8110/', secret_env: A }
+- { name: g, url: 'https://g/#x', secret_env: A, secret_file: b }
+- { name: 'h i', url: 'https://h', secret: hunter2 }
+- { url: 'hunter2 nonsense', minimum_severity: dire, keep: 1m, secret_env: A }
+- { name: j, url: 'https://j', secret_env: A }
+- { name: j, url: 'https://jj', secret_env: A }
+- nothing
+- { name: k, secret_env: A, digest_above: -1 }
+";
+    let found = problems(text);
+    assert!(found.iter().all(|problem| !problem.contains("hunter2")), "a secret was printed: {found:?}");
+    assert_eq!(
+        found,
+        [
+            "1: webhooks: two receivers have the name `j`",
+            "2: webhooks[0].url: must hold no user, password or query, which may be secrets; events are signed instead",
+            "3: webhooks[1].url: must hold no user, password or query, which may be secrets; events are signed instead",
+            "4: webhooks[2].url: must be https; plain http is allowed on loopback only",
+            "5: webhooks[3].url: leads to a link-local address, or a cloud's metadata service, where no receiver is",
+            "6: webhooks[4].url: leads to a link-local address, or a cloud's metadata service, where no receiver is",
+            "7: webhooks[5].url: leads to Azure's wire server, where no receiver is",
+            "8: webhooks[6]: name the secret's place by exactly one of `secret_env` and `secret_file`",
+            "8: webhooks[6].url: must end with the path",
+            "9: unknown key `secret` in `webhooks[7]`; known here: name, url, minimum_severity, secret_file, secret_env, digest_above, keep",
+            "9: webhooks[7]: name the secret's place by exactly one of `secret_env` and `secret_file`",
+            "9: webhooks[7].name: must be at most 64 letters, digits, `-`, `_` and `.`",
+            "10: webhooks[8]: `name` is missing; the ledger knows the receiver by it",
+            "10: webhooks[8].keep: must be at least 1h",
+            "10: webhooks[8].minimum_severity: `dire`: `dire` is no severity; use low, medium, high or critical",
+            "10: webhooks[8].url: must be an address such as https://tickets.example/hooks/mlfence",
+            "13: webhooks[11]: must be a table of keys and values",
+            "14: webhooks[12]: `url` is missing",
+            "14: webhooks[12].digest_above: must be a whole number from 0 to 1000000",
+        ]
+    );
+}
+
+#[test]
 fn the_address_is_read_off_a_file_that_is_wrong_elsewhere() {
     let listen = |text: &str| Config::listen_of(text).to_string();
     assert_eq!(listen("cloud: mars\nhttp: { listen: '0.0.0.0:80' }\n"), "0.0.0.0:80");

@@ -13,7 +13,9 @@ use crate::config;
 use crate::findings::judge::Subject;
 use crate::findings::ledger::{Changes, Finding, Sweep, Terms, Unknown};
 use crate::findings::{Report, Status};
-use crate::store::{Kept, KeptSweep, Shared, Store, StoreError};
+use crate::outlets::webhook;
+use crate::outlets::webhook::event::Envelope;
+use crate::store::{Backlog, Kept, KeptSweep, Shared, Store, StoreError};
 
 /// The daemon's memory.
 pub struct History {
@@ -82,6 +84,11 @@ impl History {
         self.store.lock().await.keep_outlet(name, state).await
     }
 
+    /// How it stands with the receivers of events.
+    pub(super) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.store.lock().await.backlog().await
+    }
+
     /// The open findings, as they were last committed.
     pub(super) fn open_findings(&self) -> &BTreeMap<String, Finding> {
         &self.kept.ledger.open
@@ -112,7 +119,7 @@ impl History {
         &mut self,
         sweep: &Sweep<'_>,
         report: &Report,
-        config: &config::Ledger,
+        config: &config::Config,
         now: i64,
     ) -> Result<Changes, StoreError> {
         let advanced = self.commit(sweep, report, config, now).await;
@@ -124,7 +131,7 @@ impl History {
         &mut self,
         sweep: &Sweep<'_>,
         report: &Report,
-        config: &config::Ledger,
+        config: &config::Config,
         now: i64,
     ) -> Result<Changes, StoreError> {
         // After a failure it is open what reached the disk; the file itself tells.
@@ -132,11 +139,30 @@ impl History {
         if self.trouble.is_some() {
             self.kept = Arc::new(store.load().await?);
         }
-        let terms = terms(config);
+        let terms = terms(&config.ledger);
         let (ledger, changes) = self.kept.ledger.advance(sweep, &terms, now);
-        let after = Kept { ledger, seen: sweep.subscriptions.clone(), last: Some(self.sweep(report, now)) };
+        let last = self.sweep(report, now);
+        let told = store.told().await?;
+        let post = webhook::post(
+            &config.webhooks,
+            &webhook::View {
+                envelope: Envelope {
+                    ledger: store.identity(),
+                    sweep: last.number,
+                    at: now,
+                    link: config.external_url(),
+                },
+                before: &self.kept.ledger,
+                after: &ledger,
+                changes: &changes,
+                report,
+                first: last.number <= i64::from(terms.open_after),
+                told: &told,
+            },
+        );
+        let after = Kept { ledger, seen: sweep.subscriptions.clone(), last: Some(last) };
         let forget_before = now.saturating_sub(terms.retention_seconds);
-        store.commit(&self.kept, &after, &changes, forget_before).await?;
+        store.commit(&self.kept, &after, &changes, &post, forget_before).await?;
         self.kept = Arc::new(after);
         Ok(changes)
     }

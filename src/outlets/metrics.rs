@@ -22,6 +22,7 @@ use crate::findings::waivers::State;
 use crate::findings::{Report, Status};
 use crate::inventory::{Code, Inventory, Kind, ResourceId};
 use crate::severity::Severity;
+use crate::store::Backlog;
 
 /// What a finished sweep published.
 pub struct View<'a> {
@@ -68,6 +69,8 @@ pub struct Metrics {
     notifications: IntCounterVec,
     notification_failures: IntCounterVec,
     notified: IntGaugeVec,
+    events_waiting: IntGaugeVec,
+    events_dropped: IntCounterVec,
     reload_successful: Gauge,
     reload_success: Gauge,
     bundle: String,
@@ -163,6 +166,17 @@ impl Metrics {
                 ),
                 &["outlet", "severity"],
             )?,
+            events_waiting: IntGaugeVec::new(
+                Opts::new("mlfence_webhook_events_waiting", "Events that a receiver has not taken yet."),
+                &["receiver"],
+            )?,
+            events_dropped: IntCounterVec::new(
+                Opts::new(
+                    "mlfence_webhook_events_dropped_total",
+                    "Events that a receiver lost because it did not take them in time, since the ledger began.",
+                ),
+                &["receiver"],
+            )?,
             reload_successful: Gauge::new(
                 "mlfence_config_last_reload_successful",
                 "1 if the last reload of configuration and policies was taken, else 0.",
@@ -241,6 +255,21 @@ impl Metrics {
         }
     }
 
+    /// Notes what waits for the receivers of events, and what they lost; a configured one is there with 0.
+    pub fn backlog<'a>(&self, configured: impl Iterator<Item = &'a str>, backlog: &[Backlog]) {
+        self.events_waiting.reset();
+        for receiver in configured {
+            self.events_waiting.with_label_values(&[receiver]).set(0);
+            self.events_dropped.with_label_values(&[receiver]);
+            self.notifications("webhook", 0, 0);
+        }
+        for of in backlog {
+            self.events_waiting.with_label_values(&[of.receiver.as_str()]).set(of.waiting);
+            let dropped = self.events_dropped.with_label_values(&[of.receiver.as_str()]);
+            dropped.inc_by(u64::try_from(of.dropped).unwrap_or_default().saturating_sub(dropped.get()));
+        }
+    }
+
     /// Notes that configuration and policies were read, or refused, at `now`.
     pub fn reloaded(&self, taken: bool, now: i64) {
         self.reload_successful.set(f64::from(u8::from(taken)));
@@ -310,6 +339,8 @@ impl Metrics {
             Box::new(self.notifications.clone()),
             Box::new(self.notification_failures.clone()),
             Box::new(self.notified.clone()),
+            Box::new(self.events_waiting.clone()),
+            Box::new(self.events_dropped.clone()),
             Box::new(self.reload_successful.clone()),
             Box::new(self.reload_success.clone()),
         ]

@@ -19,7 +19,10 @@ use super::Trouble;
 pub const APPLICATION_ID: u32 = 0x6d6c_666e;
 
 /// In the order of their numbers; one that was released is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "ledger", include_str!("migrations/1_ledger.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger", include_str!("migrations/1_ledger.sql")),
+    (2, "outbox", include_str!("migrations/2_outbox.sql")),
+];
 
 /// Opens the file, or makes it, and takes its lock.
 pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, File), Trouble> {

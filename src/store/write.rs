@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteTransaction};
 use crate::findings::judge::Subject;
 use crate::findings::ledger::{Changes, Finding, Ledger, Resolution, Resolved, Unknown};
 
+use super::outbox::{self, Post};
 use super::{Kept, KeptSweep};
 
 type Written = Result<(), sqlx::Error>;
@@ -15,6 +16,7 @@ pub(super) async fn sweep(
     before: &Kept,
     after: &Kept,
     changes: &Changes,
+    post: &Post,
     forget_before: i64,
 ) -> Written {
     // Dropped without a commit, by an error or because the daemon ends, it is rolled back.
@@ -22,6 +24,7 @@ pub(super) async fn sweep(
     if let Some(sweep) = &after.last {
         sweep_row(&mut transaction, sweep).await?;
         change_rows(&mut transaction, sweep.number, &after.ledger, changes).await?;
+        outbox::put(&mut transaction, sweep.number, post).await?;
         let forget = "DELETE FROM sweeps WHERE finished_at < $1 AND number <> $2";
         sqlx::query(forget).bind(forget_before).bind(sweep.number).execute(&mut *transaction).await?;
     }
