@@ -126,6 +126,6 @@ race:
 mixes:
 	MLFENCE_MIXES=$${MLFENCE_MIXES:-2000} cargo test --release --test unkind random_mixes
 
-# Two hundred kills of a daemon under a changing estate, instead of the thirty of `make test`.
+# Two hundred kills of a daemon under a changing estate, and as many of one that tells receivers, instead of the few of `make test`.
 kills:
-	MLFENCE_KILLS=$${MLFENCE_KILLS:-200} cargo test --test ledger_kill
+	MLFENCE_KILLS=$${MLFENCE_KILLS:-200} cargo test --test ledger_kill --test webhook_kill
