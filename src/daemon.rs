@@ -10,6 +10,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
@@ -22,7 +24,7 @@ use crate::azure::{self, CollectError};
 use crate::findings::Status;
 use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
-use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
+use crate::outlets::alertmanager::{self, Alert, Book, Outbox, Tally};
 use crate::outlets::http::{self, Face, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
 use crate::outlets::webhook;
@@ -78,14 +80,15 @@ pub async fn run(
 ) -> Result<(), DaemonError> {
     let options = Arc::new(options);
     let mut daemon = Daemon::new(setup, history)?;
-    daemon.recall_book().await;
+    daemon.recall().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
     let (trigger, mut triggered) = mpsc::channel(1);
     let face = Face { views, store: daemon.history.store(), trigger };
     let (stop, stopped) = watch::channel(false);
     let listening = tokio::spawn(http::serve(listener, face, stop_signal(stopped)));
     let mut listening = pin!(listening);
-    let (outbox, sent) = watch::channel(Arc::new(Outbox::default()));
+    // What stood before a restart is renewed at once: the first sweep may fail for days.
+    let (outbox, sent) = watch::channel(Arc::clone(&daemon.outbox));
     let (counted, mut tally) = watch::channel(Tally::default());
     // What waits since before the restart is sent at once.
     let (orders, ordered) = watch::channel(Arc::new(daemon.orders()));
@@ -193,6 +196,22 @@ const SHOWN_SWEEPS: i64 = 100;
 
 /// The name under which the alerts are kept.
 const BOOK: &str = "alertmanager";
+
+/// The name under which the tags of single findings' series are kept.
+const TAGS: &str = "metrics";
+
+/// What was written down under a name before the restart.
+async fn recalled<T: DeserializeOwned>(history: &History, name: &str) -> Option<T> {
+    match history.outlet(name).await {
+        Ok(text) => serde_json::from_str(&text?)
+            .inspect_err(|error| warn!("what {name} knew before the restart is not known any more: {error}"))
+            .ok(),
+        Err(error) => {
+            error!("{error}");
+            None
+        }
+    }
+}
 
 struct Daemon {
     setup: Arc<Setup>,
@@ -307,7 +326,7 @@ impl Daemon {
         self.metrics.changes(&changes);
         let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);
-        self.keep_book().await;
+        self.keep(BOOK, &self.book).await;
         self.written += 1;
         self.count_backlog().await;
         self.failures = 0;
@@ -329,6 +348,10 @@ impl Daemon {
         );
         self.metrics.policy_errors(report);
         let Judged { report, inventory, .. } = judged;
+        self.metrics.learn_tags(&report, self.history.open_findings());
+        if let Some(tags) = self.metrics.tags() {
+            self.keep(TAGS, tags).await;
+        }
         self.last = Some(Arc::new(Swept { report, inventory, finished_at }));
         self.published(true, detail).await
     }
@@ -346,24 +369,25 @@ impl Daemon {
         }
     }
 
-    /// Goes on with the alerts of before the restart.
-    async fn recall_book(&mut self) {
-        match self.history.outlet(BOOK).await {
-            Ok(Some(text)) => match serde_json::from_str(&text) {
-                Ok(book) => self.book = book,
-                Err(error) => warn!("which alerts were sent is not known any more: {error}"),
-            },
-            Ok(None) => {}
-            Err(error) => error!("{error}"),
+    /// Goes on with the alerts, and the tags of findings, of before the restart.
+    async fn recall(&mut self) {
+        if let Some(book) = recalled(&self.history, BOOK).await {
+            self.book = book;
+            self.send(self.book.alerts());
+        }
+        if let Some(tags) = recalled(&self.history, TAGS).await {
+            self.metrics.recall_tags(tags);
         }
     }
 
-    async fn keep_book(&mut self) {
-        let text = match serde_json::to_string(&self.book) {
+    async fn keep(&self, name: &str, state: &impl Serialize) {
+        let text = match serde_json::to_string(state) {
             Ok(text) => text,
-            Err(error) => return error!("the alerts cannot be written down: {error}"),
+            Err(error) => {
+                return error!("what {name} must know after a restart cannot be written down: {error}");
+            }
         };
-        if let Err(error) = self.history.keep_outlet(BOOK, &text).await {
+        if let Err(error) = self.history.keep_outlet(name, &text).await {
             error!("{error}");
             self.metrics.commit_failed();
         }
@@ -412,6 +436,12 @@ impl Daemon {
         };
         let keep = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let alerts = self.book.advance(&config.alertmanager, &view, keep);
+        self.send(alerts);
+    }
+
+    fn send(&mut self, alerts: Vec<Alert>) {
+        let config = &self.setup.config;
+        let life = alertmanager::life(config.schedule.interval);
         self.outbox = Arc::new(Outbox { settings: config.alertmanager.clone(), life, alerts });
     }
 

@@ -83,6 +83,8 @@ async fn what_a_running_daemon_exposes_is_what_the_readme_lists() {
         "mlfence_notification_failures_total",
         "mlfence_notifications_total",
         "mlfence_notified_severity_info",
+        "mlfence_webhook_events_dropped_total",
+        "mlfence_webhook_events_waiting",
     ];
     assert_eq!(silent, BTreeSet::from(expected));
 }
@@ -155,6 +157,7 @@ fn swept(estates: &[&Estate]) -> Vec<String> {
             waivers: &[],
         };
         ledger = ledger.advance(&sweep, &Terms::default(), now).0;
+        metrics.learn_tags(&judged.report, &ledger.open);
         let view = View {
             report: &judged.report,
             inventory: &judged.inventory,

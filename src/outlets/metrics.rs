@@ -14,6 +14,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use self::detail::Tags;
 use self::detail::{Details, Verdicts};
 use crate::config;
 use crate::findings::judge::Subject;
@@ -235,6 +236,21 @@ impl Metrics {
     pub fn detail(&mut self, settings: &config::Metrics, labels: &[(String, String)]) {
         self.details.settings = settings.clone();
         self.details.names = labels.iter().map(|(_, label)| label.clone()).collect();
+    }
+
+    /// Takes over the tags of the findings that a sweep saw, and forgets those of findings that are no longer open.
+    pub fn learn_tags(&mut self, report: &Report, open: &BTreeMap<String, Finding>) {
+        self.details.learn(report, open);
+    }
+
+    /// The tags of the open findings by fingerprint, to be recalled after a restart; none where no series shows them.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.details.tags()
+    }
+
+    /// Goes on with the tags of before a restart.
+    pub fn recall_tags(&mut self, tags: Tags) {
+        self.details.tags = tags;
     }
 
     /// Notes what an outlet has sent since the start.
