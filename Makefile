@@ -10,14 +10,16 @@ demo:
 # Everything that must hold before a change goes in.
 test: tools lint unit kusto dashboards clients-sdk deploy
 
-# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, and Python for Microsoft's clients
-# and the tools of `make deploy`.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, curl and sqlite3, which the documents'
+# commands use, and Python for Microsoft's clients and the tools of `make deploy`.
 tools:
 	@missing=; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v sqlite3 >/dev/null || missing="$$missing sqlite3"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
