@@ -40,6 +40,7 @@ pub(super) fn router() -> Router<Face> {
         .route("/findings/{id}", get(finding))
         .route("/workspaces/{key}", get(workspace))
         .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
         .layer(map_response(guarded))
 }
 
@@ -54,14 +55,8 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 async fn guarded(mut response: Response) -> Response {
@@ -71,6 +66,10 @@ async fn guarded(mut response: Response) -> Response {
 
 async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("page/style.css"))
+}
+
+async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("page/icon.svg"))
 }
 
 /// What a page is made of: one published view, and what time it is.
@@ -130,7 +129,9 @@ async fn workspace(State(face): State<Face>, Path(key): Path<String>) -> Respons
     match workspace::find(&moment, &key) {
         // Facts are derived anew for it, which takes too long to hold up everybody else.
         Some(place) => drawn(move || workspace::page(&moment, &place)).await,
-        None => nothing_here("There is no such workspace in the last sweep, nor among what the ledger keeps."),
+        None => {
+            nothing_here("There is no such workspace in the last sweep, nor among what the ledger keeps.")
+        }
     }
 }
 

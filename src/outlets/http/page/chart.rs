@@ -23,7 +23,9 @@ const SHOWN: [(usize, Status, &str); 3] =
 pub(super) fn history(sweeps: &[KeptSweep]) -> Markup {
     let Some(newest) = sweeps.first() else { return html! { p { "No sweep has been kept yet." } } };
     let drawn: Vec<&KeptSweep> = sweeps.iter().take(DRAWN).rev().collect();
-    let count = |sweep: &KeptSweep, at: usize| usize::try_from(sweep.results.get(at).copied().unwrap_or_default()).unwrap_or_default();
+    let count = |sweep: &KeptSweep, at: usize| {
+        usize::try_from(sweep.results.get(at).copied().unwrap_or_default()).unwrap_or_default()
+    };
     let total = |sweep: &KeptSweep| SHOWN.iter().map(|(at, ..)| count(sweep, *at)).sum::<usize>();
     let most = drawn.iter().map(|sweep| total(sweep)).max().unwrap_or_default().max(1);
     let step = WIDTH / DRAWN;

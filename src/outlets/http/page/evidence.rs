@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn every_form_of_evidence_is_told_in_words() {
-        let told = markup(&json!({"outbound_type": "none", "table": null, "open": false, "ports": [80, 443], "empty": []}));
+        let told = markup(
+            &json!({"outbound_type": "none", "table": null, "open": false, "ports": [80, 443], "empty": []}),
+        );
         for part in ["outbound type", "<dd>none</dd>", "<dd>no</dd>", "<li>80</li><li>443</li>"] {
             assert!(told.contains(part), "{part} in {told}");
         }

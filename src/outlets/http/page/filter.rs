@@ -121,7 +121,9 @@ impl Filter {
         for (key, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
             query.append_pair(key, value);
         }
-        for (key, page) in [("page", self.page), ("places", self.places)].into_iter().filter(|(_, page)| *page > 1) {
+        for (key, page) in
+            [("page", self.page), ("places", self.places)].into_iter().filter(|(_, page)| *page > 1)
+        {
             query.append_pair(key, &page.to_string());
         }
         match query.finish() {

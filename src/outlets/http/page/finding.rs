@@ -12,7 +12,7 @@ use crate::store::KeptChange;
 use super::layout::page as framed;
 use super::places::{Place, words};
 use super::text::{age, lines, moment as at, name, resource, sentence, severity, verdict};
-use super::{Moment, evidence};
+use super::{Moment, evidence, layout};
 
 /// What is known of a finding: by the last sweep, by the ledger, or by both.
 pub(super) struct Found {
@@ -82,7 +82,9 @@ pub(super) fn find(moment: &Moment, id: &str) -> Option<Found> {
 /// The violation as the last sweep saw it.
 fn seen<'a>(moment: &'a Moment, id: &str) -> Option<(&'a PolicyResult, &'a Violation)> {
     let results = moment.swept()?.report.results.iter();
-    results.flat_map(|result| result.violations.iter().map(move |violation| (result, violation))).find(|(_, violation)| violation.id == id)
+    results
+        .flat_map(|result| result.violations.iter().map(move |violation| (result, violation)))
+        .find(|(_, violation)| violation.id == id)
 }
 
 /// The page at `/findings/{id}`.
@@ -155,13 +157,18 @@ fn requirement(listed: Option<&Listed>) -> Markup {
             h2 #requirement { "Requirement" }
             @match listed {
                 Some(listed) => {
-                    @for paragraph in listed.description.split("\n\n") { p { (sentence(paragraph)) } }
+                    @for paragraph in listed.description.split("\n\n") { p { (sentence(&one_line(paragraph))) } }
                     @if !listed.enabled { p { strong { "This policy is switched off now." } } }
                 }
                 None => p { "The policy is not among those in force any more." },
             }
         }
     }
+}
+
+/// A paragraph, however its author broke it.
+fn one_line(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn fix(found: &Found) -> Markup {
@@ -225,20 +232,26 @@ fn life(moment: &Moment, found: &Found, changes: &Result<Vec<KeptChange>, String
             @match changes {
                 Err(trouble) => p { strong { "The changes could not be read: " } (sentence(trouble)) },
                 Ok(changes) if changes.is_empty() => {}
-                Ok(changes) => table {
-                    caption { "What sweeps changed about it, the oldest first, as far as the ledger reaches" }
-                    thead { tr { @for column in ["Sweep", "When", "Change", "Severity"] { th scope="col" { (column) } } } }
-                    tbody {
-                        @for change in changes {
-                            tr {
-                                th scope="row" { (change.sweep) }
-                                td { (at(change.at)) }
-                                td { (name(&change.change)) @if let Some(resolution) = &change.resolution { " (" (name(&resolution.replace('_', " "))) ")" } }
-                                td { (name(&change.severity)) }
-                            }
-                        }
+                Ok(changes) => (layout::wide("Changes", &table_of_changes(changes))),
+            }
+        }
+    }
+}
+
+fn table_of_changes(changes: &[KeptChange]) -> Markup {
+    html! {
+        table {
+            caption { "What sweeps changed about it, the oldest first, as far as the ledger reaches" }
+            thead { tr { @for column in ["Sweep", "When", "Change", "Severity"] { th scope="col" { (column) } } } }
+            tbody {
+                @for change in changes {
+                    tr {
+                        th scope="row" { (change.sweep) }
+                        td { (at(change.at)) }
+                        td { (name(&change.change)) @if let Some(resolution) = &change.resolution { " (" (name(&resolution.replace('_', " "))) ")" } }
+                        td { (name(&change.severity)) }
                     }
-                },
+                }
             }
         }
     }

@@ -42,12 +42,17 @@ pub(super) fn items<'a>(moment: &'a Moment, filter: &Filter) -> Vec<Item<'a>> {
     let titles: BTreeMap<&str, &str> =
         moment.view().policies.iter().map(|listed| (listed.id.as_str(), listed.title.as_str())).collect();
     if filter.status.takes(Status::Fail) {
-        all.extend(ledger.open.iter().map(|(id, finding)| open(id, finding, &titles, moment.swept().is_none())));
+        all.extend(
+            ledger.open.iter().map(|(id, finding)| open(id, finding, &titles, moment.swept().is_none())),
+        );
     }
     match moment.swept() {
         Some(swept) => {
-            let since: BTreeMap<Key<'_>, &Unknown> =
-                ledger.unknowns.iter().map(|((policy, subject), unknown)| (key(policy, subject), unknown)).collect();
+            let since: BTreeMap<Key<'_>, &Unknown> = ledger
+                .unknowns
+                .iter()
+                .map(|((policy, subject), unknown)| (key(policy, subject), unknown))
+                .collect();
             for result in &swept.report.results {
                 judged(&mut all, result, filter.status, ledger, &since);
             }
@@ -70,7 +75,13 @@ pub(super) fn items<'a>(moment: &'a Moment, filter: &Filter) -> Vec<Item<'a>> {
     all.retain(|item| passes(moment, filter, &text, item));
     let mut all = together(all);
     all.sort_by_cached_key(|item| {
-        (item.status, Reverse(item.severity), item.policies.first().copied(), item.subject.clone(), item.finding)
+        (
+            item.status,
+            Reverse(item.severity),
+            item.policies.first().copied(),
+            item.subject.clone(),
+            item.finding,
+        )
     });
     all
 }
@@ -105,7 +116,12 @@ fn blank<'a>(
     }
 }
 
-fn open<'a>(id: &'a str, finding: &'a Finding, titles: &BTreeMap<&'a str, &'a str>, unchecked: bool) -> Item<'a> {
+fn open<'a>(
+    id: &'a str,
+    finding: &'a Finding,
+    titles: &BTreeMap<&'a str, &'a str>,
+    unchecked: bool,
+) -> Item<'a> {
     let title = titles.get(finding.policy.as_str()).copied().unwrap_or_default();
     Item {
         resource: finding.resource.as_deref(),
@@ -132,7 +148,9 @@ fn judged<'a>(
     ledger: &'a crate::findings::Ledger,
     since: &BTreeMap<Key<'_>, &Unknown>,
 ) {
-    let entry = |status, severity, message| blank(status, severity, &result.policy, &result.title, &result.subject, message);
+    let entry = |status, severity, message| {
+        blank(status, severity, &result.policy, &result.title, &result.subject, message)
+    };
     for violation in &result.violations {
         let status = if violation.waiver.is_some() { Status::Waived } else { Status::Fail };
         if wanted.takes(status) && !(status == Status::Fail && ledger.open.contains_key(&violation.id)) {
@@ -176,8 +194,7 @@ pub(super) fn reasons(reasons: &[Reason]) -> Cow<'_, str> {
 fn passes(moment: &Moment, filter: &Filter, text: &str, item: &Item<'_>) -> bool {
     let subject = item.subject;
     let ids = || std::iter::once(&subject.id).chain(&subject.workspace);
-    let subscription =
-        || ids().any(|id| id.subscription().is_some_and(|guid| guid == filter.subscription));
+    let subscription = || ids().any(|id| id.subscription().is_some_and(|guid| guid == filter.subscription));
     let holds = |hay: &str| hay.to_lowercase().contains(text);
     let found = || {
         item.policies.iter().any(|(id, title)| holds(id) || holds(title))

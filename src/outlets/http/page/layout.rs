@@ -25,6 +25,7 @@ fn framed(title: &str, main: &Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (crate::inventory::printable(title)) " – mlfence" }
                 link rel="stylesheet" href="/style.css";
+                link rel="icon" type="image/svg+xml" href="/icon.svg";
             }
             body {
                 a.skip href="#main" { "Skip to the content" }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::findings::waivers::{Standing, State};
 use crate::findings::Status;
+use crate::findings::waivers::{Standing, State};
 use crate::inventory::{Code, Gap, Kind};
 use crate::severity::Severity;
 
@@ -18,7 +18,7 @@ use super::{Moment, chart};
 
 /// How many entries of each list a page holds.
 const FINDINGS: usize = 25;
-const PLACES: usize = 25;
+const PLACES: usize = 15;
 const DEEDS: usize = 10;
 const SHORT: usize = 5;
 const LONG: usize = 50;
@@ -32,8 +32,8 @@ pub(super) fn page(moment: &Moment, filter: &Filter) -> Markup {
         &html! {
             h1 { "The fence around inferencing" }
             (numbers(moment))
-            (findings(moment, filter, &listed))
             (workspaces(moment, filter, &listed))
+            (findings(moment, filter, &listed))
             (settle(moment))
             (gaps_in_short(moment))
             (waivers_in_short(moment))
@@ -161,7 +161,9 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
     }
     let part = Part::of(all.len(), filter.places, PLACES);
     let caption = match (moment.swept(), filter.narrows()) {
-        (None, _) => "What the ledger kept of each workspace, the worst first; nothing of it was checked by this process",
+        (None, _) => {
+            "What the ledger kept of each workspace, the worst first; nothing of it was checked by this process"
+        }
         (_, true) => "Workspaces in which something matches, the worst first; all their results are counted",
         _ => "Results of the last sweep, the worst workspace first",
     };
@@ -194,7 +196,7 @@ fn row(moment: &Moment, place: &Place, posture: &Posture) -> Markup {
     let cell = |status| {
         let counts = posture.of(status);
         html! {
-            td {
+            td.quiet[matches!(status, Status::Waived | Status::Pass)] {
                 @if counts.iter().sum::<usize>() == 0 { span.none { "0" } }
                 @else {
                     ul.counts {

@@ -20,7 +20,7 @@ use crate::inventory::ResourceId;
 use super::layout::wide;
 use super::text::{called, sentence, shortened};
 
-use self::model::{Group, Lane, Mark, Node, Picture};
+use self::model::{Lane, Mark, Node, Picture};
 
 /// The picture of a workspace, with its equivalent in words.
 pub(super) fn of(workspace: &ResourceId, documents: &[Document], results: &[&PolicyResult]) -> Markup {
@@ -31,7 +31,8 @@ pub(super) fn of(workspace: &ResourceId, documents: &[Document], results: &[&Pol
             figcaption {
                 "An arrow is a relation that policies decide, drawn as the worst of its verdicts: "
                 span.key.fail { "✗ fail" } ", " span.key.unknown { "? unknown" } ", " span.key.waived { "~ waived" } ", "
-                span.key.pass { "✓ pass" } ", – not applicable, · not judged. The list below says the same in words."
+                span.key.pass { "✓ pass" } ", – not applicable, · not judged. "
+                "What must not get in and is proven not to ends at a bar before the network. The list below says the same in words."
             }
         }
         (words(&picture))
@@ -49,30 +50,34 @@ fn words(picture: &Picture) -> Markup {
                 h4 { (sentence(&group.title)) }
                 @for frame in &group.frames {
                     @if let Some(subnet) = &frame.title { p { (sentence(subnet)) @if !frame.marks.is_empty() { ": " (marks(&frame.marks)) } } }
-                    ul { @for node in &frame.nodes { li { (node_in_words(group, node)) } } }
+                    ul { @for node in &frame.nodes { li { (node_in_words(node)) } } }
                 }
             }
         }
     }
 }
 
-fn node_in_words(group: &Group, node: &Node) -> Markup {
-    let _ = group;
+fn node_in_words(node: &Node) -> Markup {
     html! {
         strong { (sentence(&node.title)) } @for line in &node.lines { "; " (sentence(line)) }
         @if !node.marks.is_empty() { ": " (marks(&node.marks)) }
         @if node.passes > 0 { "; " (node.passes) " more pass" }
         ul {
-            @for lane in &node.left { li { (lane_in_words(&lane.far, &node.title, lane)) } }
-            @for lane in &node.right { li { (lane_in_words(&node.title, &lane.far, lane)) } }
+            @for lane in &node.left { li { (lane_in_words(&far(lane), &node.title, lane)) } }
+            @for lane in &node.right { li { (lane_in_words(&node.title, &far(lane), lane)) } }
             @if let Some(lane) = &node.down { li { (lane_in_words(&node.title, &lane.far, lane)) } }
         }
     }
 }
 
+/// The other end of a relation, with all that is said of it.
+fn far(lane: &Lane) -> String {
+    std::iter::once(&lane.far).chain(&lane.notes).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn lane_in_words(from: &str, to: &str, lane: &Lane) -> Markup {
     html! {
-        (sentence(from)) " → " (sentence(to)) @if !lane.note.is_empty() { " (" (sentence(&lane.note)) ")" } ", " (sentence(&lane.what)) ": "
+        (sentence(from)) " → " (sentence(to)) ": " (sentence(&lane.what)) ": "
         @if lane.marks.is_empty() { "not judged" } @else { (marks(&lane.marks)) }
         @if !lane.by.is_empty() { "; decided by " (sentence(&lane.by)) }
     }

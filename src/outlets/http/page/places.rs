@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::facts::SubjectKind;
-use crate::findings::judge::Subject;
 use crate::findings::Status;
+use crate::findings::judge::Subject;
 use crate::inventory::ResourceId;
 use crate::severity::Severity;
 

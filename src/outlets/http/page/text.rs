@@ -64,7 +64,8 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 }
 
 const MINUTES: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-const MACHINE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const MACHINE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// A moment, in seconds since 1970.
 pub(super) fn moment(seconds: i64) -> Markup {
@@ -84,11 +85,6 @@ pub(super) fn age(seconds: i64, now: i64) -> String {
         7_200..172_800 => format!("{} h", passed / 3_600),
         _ => format!("{} days", passed / 86_400),
     }
-}
-
-/// A number with its noun.
-pub(super) fn plural(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A verdict: a sign, and the word beside it.
@@ -137,7 +133,8 @@ mod tests {
 
     #[test]
     fn ages() {
-        let expected = [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7_200, "2 h"), (172_800, "2 days"), (-5, "0 s")];
+        let expected =
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7_200, "2 h"), (172_800, "2 days"), (-5, "0 s")];
         for (passed, text) in expected {
             assert_eq!(age(1_000, 1_000 + passed), text);
         }

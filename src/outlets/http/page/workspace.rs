@@ -32,7 +32,9 @@ pub(super) fn find(moment: &Moment, key: &str) -> Option<Place> {
 /// The page at `/workspaces/{key}`.
 pub(super) fn page(moment: &Moment, place: &Place) -> Markup {
     let documents = match (place, moment.swept()) {
-        (Place::Workspace(id), Some(swept)) => derive_workspace(&swept.inventory, &moment.view().declarations, id),
+        (Place::Workspace(id), Some(swept)) => {
+            derive_workspace(&swept.inventory, &moment.view().declarations, id)
+        }
         _ => Vec::new(),
     };
     let results = results(moment, place, &documents);
@@ -70,7 +72,8 @@ fn results<'a>(moment: &'a Moment, place: &Place, documents: &[Document]) -> Vec
         let subject = &result.subject;
         Place::of(subject) == *place
             || !subject.hidden && used.contains(&(subject.kind, &subject.id))
-            || subject.hidden && matches!(place, Place::Workspace(id) if subject.id.contains(id) || id.contains(&subject.id))
+            || subject.hidden
+                && matches!(place, Place::Workspace(id) if subject.id.contains(id) || id.contains(&subject.id))
     };
     swept.report.results.iter().filter(concerns).collect()
 }
@@ -80,8 +83,9 @@ fn kept(moment: &Moment, place: &Place, results: &[&PolicyResult]) -> Markup {
     let seen: BTreeSet<&str> =
         results.iter().flat_map(|result| &result.violations).map(|violation| violation.id.as_str()).collect();
     let open = moment.view().kept.ledger.open.iter();
-    let unseen: Vec<_> =
-        open.filter(|(id, finding)| Place::of(&finding.subject) == *place && !seen.contains(id.as_str())).collect();
+    let unseen: Vec<_> = open
+        .filter(|(id, finding)| Place::of(&finding.subject) == *place && !seen.contains(id.as_str()))
+        .collect();
     html! {
         @if !unseen.is_empty() {
             section aria-labelledby="kept" {
@@ -147,7 +151,10 @@ fn unknowns(results: &[&PolicyResult]) -> Markup {
     let mut alike: BTreeMap<(&ResourceId, bool, String), Vec<&PolicyResult>> = BTreeMap::new();
     for result in results.iter().filter(|result| !result.reasons.is_empty()) {
         let subject = &result.subject;
-        alike.entry((&subject.id, subject.hidden, reasons(&result.reasons).into_owned())).or_default().push(result);
+        alike
+            .entry((&subject.id, subject.hidden, reasons(&result.reasons).into_owned()))
+            .or_default()
+            .push(result);
     }
     html! {
         @if !alike.is_empty() {

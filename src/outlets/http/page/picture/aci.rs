@@ -19,17 +19,23 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         unknown: service.in_vnet.value().is_none() || service.owner.value().is_none(),
         ..Node::default()
     };
-    node.left.extend(survey.from_workspace(&["ACI-001"], id, "VNet in its resource group"));
+    node.left.extend(survey.from_workspace(&["ACI-001"], id, "VNet must be in its resource group"));
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
     node.left.extend(survey.from_endpoint(endpoints, &network, "ACI-002", id));
     let marks = survey.verdicts.marks(&["ACI-003"], id);
     if !marks.is_empty() {
-        let (far, note) = match &service.registry {
-            Fact::Known { value: Some(registry) } => (format!("Registry {}", registry.name), String::new()),
-            Fact::Known { value: None } => ("No registry yet".to_owned(), String::new()),
-            Fact::Unknown { unknown } => ("Registry".to_owned(), format!("not known: {}", unknown.message)),
+        let note = match &service.registry {
+            Fact::Known { value: Some(registry) } => registry.name.clone(),
+            Fact::Known { value: None } => "none yet".to_owned(),
+            Fact::Unknown { unknown } => format!("not known: {}", unknown.message),
         };
-        node.right.push(Lane { far, note, what: "registry outside the VNet".to_owned(), marks, ..Lane::default() });
+        node.right.push(Lane {
+            far: "Registry".to_owned(),
+            notes: vec![note],
+            what: "must lie outside the VNet".to_owned(),
+            marks,
+            ..Lane::default()
+        });
     }
     for network in networks {
         super::aks::registries(survey, &network.subnet.id, &mut node);
@@ -48,8 +54,12 @@ fn network(service: &AciService, networks: &[AciNetwork]) -> Network {
     }
     match (&service.in_vnet, &service.networks) {
         (Fact::Known { value: false }, _) => Network::None,
-        (Fact::Unknown { unknown }, _) | (_, Fact::Unknown { unknown }) => Network::Unknown(unknown.message.clone()),
-        (Fact::Known { value: true }, Fact::Known { .. }) => Network::Unknown("no subnet was told".to_owned()),
+        (Fact::Unknown { unknown }, _) | (_, Fact::Unknown { unknown }) => {
+            Network::Unknown(unknown.message.clone())
+        }
+        (Fact::Known { value: true }, Fact::Known { .. }) => {
+            Network::Unknown("no subnet was told".to_owned())
+        }
     }
 }
 

@@ -19,15 +19,23 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
     let network = network(cluster);
     let mut balancer = balancer(survey, document, router);
     let mut node = Node {
-        title: if cluster.name.is_empty() { "AKS cluster".to_owned() } else { format!("AKS cluster {}", cluster.name) },
-        lines: lines(survey, document, cluster),
+        title: if cluster.name.is_empty() {
+            "AKS cluster".to_owned()
+        } else {
+            format!("AKS cluster {}", cluster.name)
+        },
+        lines: lines(document, cluster),
         unknown: of_cluster.is_none() || cluster.id.value().is_none(),
         ..Node::default()
     };
     if let Some(id) = id {
         control_plane(survey, id, compute, cluster, &mut node);
     }
-    node.left.extend(survey.from_workspace(&["AKS-001", "AKS-004"], compute, "attached, in one region"));
+    node.left.extend(survey.from_workspace(
+        &["AKS-001", "AKS-004"],
+        compute,
+        "must be attached, in one region",
+    ));
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
     node.left.extend(survey.from_endpoint(endpoints, &network, "AKS-003", compute));
     if let (Some(id), Some(of_cluster)) = (id, of_cluster) {
@@ -35,8 +43,15 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         way_out(survey, id, of_cluster, &mut node);
         let marks = survey.verdicts.marks(&["SCO-001"], id);
         if !marks.is_empty() {
-            let addresses = of_cluster.scoring.as_ref().map(|scoring| scoring.addresses.join(", ")).unwrap_or_default();
-            balancer.down = Some(Lane { far: node.title.clone(), what: "scoring address is its own".to_owned(), marks, by: addresses, ..Lane::default() });
+            let addresses =
+                of_cluster.scoring.as_ref().map(|scoring| scoring.addresses.join(", ")).unwrap_or_default();
+            balancer.down = Some(Lane {
+                far: node.title.clone(),
+                what: "scoring must lead here".to_owned(),
+                marks,
+                by: addresses,
+                ..Lane::default()
+            });
         }
     }
     let subnets = node_subnets(cluster);
@@ -44,7 +59,8 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         registries(survey, subnet, &mut node);
     }
     let (of_compute, passes) = survey.verdicts.rest(SubjectKind::AksCompute, compute);
-    let (ours, of_balancer): (Vec<_>, Vec<_>) = of_compute.into_iter().partition(|mark| mark.policy != "ILB-002");
+    let (ours, of_balancer): (Vec<_>, Vec<_>) =
+        of_compute.into_iter().partition(|mark| mark.policy != "ILB-002");
     balancer.marks.extend(of_balancer);
     node.marks.extend(ours);
     node.passes = passes;
@@ -67,8 +83,7 @@ fn node_subnets(cluster: &Cluster) -> Vec<ResourceId> {
     cluster.node_subnets.value().into_iter().flatten().map(|subnet| subnet.id.clone()).collect()
 }
 
-fn lines(survey: &Survey<'_>, document: &Document, cluster: &Cluster) -> Vec<String> {
-    let _ = survey;
+fn lines(document: &Document, cluster: &Cluster) -> Vec<String> {
     let mut lines = vec![format!("compute {}", document.subject.name), told("region", &cluster.location)];
     lines.push(match &cluster.private {
         Fact::Known { value: true } => "API server private".to_owned(),
@@ -95,10 +110,15 @@ fn balancer(survey: &Survey<'_>, document: &Document, router: &Router) -> Node {
     match &router.frontends {
         Fact::Known { value } if value.is_empty() => {
             let none = router.declared.value() == Some(&RouterKind::NoLoadBalancer);
-            node.title = if none { "No load balancer".to_owned() } else { "No load balancer serves scoring".to_owned() };
+            node.title = if none {
+                "No load balancer".to_owned()
+            } else {
+                "No load balancer serves scoring".to_owned()
+            };
         }
         Fact::Known { value } => {
-            let names: BTreeSet<&str> = value.iter().map(|frontend| called(&frontend.load_balancer)).collect();
+            let names: BTreeSet<&str> =
+                value.iter().map(|frontend| called(&frontend.load_balancer)).collect();
             node.title = format!("Load balancer {}", names.into_iter().collect::<Vec<_>>().join(", "));
             node.lines.extend(value.iter().map(frontend));
         }
@@ -111,7 +131,13 @@ fn balancer(survey: &Survey<'_>, document: &Document, router: &Router) -> Node {
     }
     let marks = survey.verdicts.marks(&["ILB-001"], compute);
     if !marks.is_empty() {
-        node.left.push(Lane { far: "Internet".to_owned(), what: "scoring is not public".to_owned(), marks, ..Lane::default() });
+        node.left.push(Lane {
+            far: "Internet".to_owned(),
+            what: "scoring must be private".to_owned(),
+            barred: true,
+            marks,
+            ..Lane::default()
+        });
     }
     let marks = survey.verdicts.marks(&["NSG-001"], compute);
     if !marks.is_empty() {
@@ -123,7 +149,14 @@ fn balancer(survey: &Survey<'_>, document: &Document, router: &Router) -> Node {
         };
         let answer = document.flows.as_ref().and_then(|flows| flows.get("scoring_inbound"));
         let by = answer.map(|answer| answer.decided_by.join(", ")).unwrap_or_default();
-        node.left.push(Lane { far: "Declared callers".to_owned(), note, what: "reach scoring".to_owned(), marks, by, ..Lane::default() });
+        node.left.push(Lane {
+            far: "Declared callers".to_owned(),
+            notes: vec![note],
+            what: "must reach scoring".to_owned(),
+            marks,
+            by,
+            ..Lane::default()
+        });
     }
     node
 }
@@ -134,15 +167,23 @@ fn frontend(frontend: &Frontend) -> String {
 }
 
 /// Who reaches the API server.
-fn control_plane(survey: &Survey<'_>, id: &ResourceId, compute: &ResourceId, cluster: &Cluster, node: &mut Node) {
+fn control_plane(
+    survey: &Survey<'_>,
+    id: &ResourceId,
+    compute: &ResourceId,
+    cluster: &Cluster,
+    node: &mut Node,
+) {
     let mut marks = survey.verdicts.marks(&["ISO-002", "AKS-002"], id);
     marks.extend(survey.verdicts.marks(&["ISO-001"], compute));
     if !marks.is_empty() {
-        let by = cluster.fqdn.clone().filter(|_| cluster.public_fqdn.value() == Some(&true)).unwrap_or_default();
+        let by =
+            cluster.fqdn.clone().filter(|_| cluster.public_fqdn.value() == Some(&true)).unwrap_or_default();
         node.left.push(Lane {
             far: "Internet".to_owned(),
-            note: "to the API server".to_owned(),
-            what: "control plane is not public".to_owned(),
+            notes: vec!["to the API server".to_owned()],
+            what: "API server must be private".to_owned(),
+            barred: true,
             marks,
             by,
             ..Lane::default()
@@ -158,7 +199,12 @@ fn identity(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mu
         let marks = survey.verdicts.marks_at(&["CNI-003"], id, &entry.id);
         let by = deciding(&[&entry.join, &entry.read]);
         told |= !marks.is_empty();
-        node.left.extend(right(&entry.principal.to_string(), format!("may use the subnet {}", entry.name), marks, by));
+        node.left.extend(right(
+            &entry.principal.to_string(),
+            format!("must use subnet {}", entry.name),
+            marks,
+            by,
+        ));
     }
     for entry in access.groups.value().into_iter().flatten() {
         let marks = survey.verdicts.marks_at(&["RBAC-001"], id, &entry.id);
@@ -170,12 +216,19 @@ fn identity(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mu
     if !told {
         let marks = survey.verdicts.marks(&["CNI-003", "RBAC-001"], id);
         let who = if access.principals.value().is_some() { "" } else { "not known" };
-        node.left.extend(right(who, "may use its network".to_owned(), marks, String::new()));
+        node.left.extend(right(who, "must use its network".to_owned(), marks, String::new()));
     }
 }
 
 fn right(principal: &str, what: String, marks: Vec<super::Mark>, by: String) -> Option<Lane> {
-    (!marks.is_empty()).then(|| Lane { far: "Cluster's identity".to_owned(), note: principal.to_owned(), what, marks, by, ..Lane::default() })
+    (!marks.is_empty()).then(|| Lane {
+        far: "Cluster's identity".to_owned(),
+        notes: vec![principal.to_owned()].into_iter().filter(|told| !told.is_empty()).collect(),
+        what,
+        marks,
+        by,
+        ..Lane::default()
+    })
 }
 
 /// How the nodes get out.
@@ -187,8 +240,8 @@ fn way_out(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mut
         if !marks.is_empty() {
             node.right.push(Lane {
                 far: "Internet".to_owned(),
-                note: by_way_of(egress, subnet),
-                what: format!("out of {}", subnet.name),
+                notes: vec![by_way_of(egress, subnet)],
+                what: format!("reached from {}", subnet.name),
                 marks,
                 by: subnet.https.decided_by.join(", "),
                 ..Lane::default()
@@ -198,7 +251,13 @@ fn way_out(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mut
     if subnets.is_empty() {
         let marks = survey.verdicts.marks(&["CNI-001"], id);
         if !marks.is_empty() {
-            node.right.push(Lane { far: "Internet".to_owned(), note: told("by", &egress.r#type), what: "the way out".to_owned(), marks, ..Lane::default() });
+            node.right.push(Lane {
+                far: "Internet".to_owned(),
+                notes: vec![told("by", &egress.r#type)],
+                what: "reached from the nodes".to_owned(),
+                marks,
+                ..Lane::default()
+            });
         }
     }
 }
@@ -235,9 +294,16 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
         let by_endpoint = reach.endpoint_in_reach.value() == Some(&true);
         let answer = if by_endpoint { &reach.by_endpoint } else { &reach.by_address };
         node.right.push(Lane {
-            far: format!("Registry {}", reach.name),
-            note: if by_endpoint { "private endpoint in reach".to_owned() } else { told("region", &reach.region) },
-            what: format!("images, from {}", called(subnet)),
+            far: "Registry".to_owned(),
+            notes: vec![
+                reach.name.clone(),
+                if by_endpoint {
+                    "private endpoint in reach".to_owned()
+                } else {
+                    told("region", &reach.region)
+                },
+            ],
+            what: format!("reached from {}", called(subnet)),
             marks,
             by: answer.decided_by.join(", "),
             ..Lane::default()
@@ -249,8 +315,8 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
             let note = facts.registries.reason().map(|reason| format!("not known: {}", reason.message));
             node.right.push(Lane {
                 far: "Registry".to_owned(),
-                note: note.unwrap_or_else(|| "none yet".to_owned()),
-                what: format!("images, from {}", called(subnet)),
+                notes: vec![note.unwrap_or_else(|| "none yet".to_owned())],
+                what: format!("reached from {}", called(subnet)),
                 marks,
                 ..Lane::default()
             });
@@ -259,7 +325,13 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
 }
 
 /// The balancer's frame above the cluster's, or both in one.
-fn frames(router: &Router, cluster: &Cluster, subnets: &[ResourceId], balancer: Node, node: Node) -> Vec<Frame> {
+fn frames(
+    router: &Router,
+    cluster: &Cluster,
+    subnets: &[ResourceId],
+    balancer: Node,
+    node: Node,
+) -> Vec<Frame> {
     let names: Vec<&str> = subnets.iter().map(called).collect();
     let title = match names.as_slice() {
         [] if cluster.own_vnet.value() == Some(&false) => Some("Subnet that AKS made".to_owned()),
@@ -267,15 +339,23 @@ fn frames(router: &Router, cluster: &Cluster, subnets: &[ResourceId], balancer: 
         [name] => Some(format!("Subnet {name}")),
         several => Some(format!("Subnet {}", several.join(", "))),
     };
-    let internal = router.frontends.value().into_iter().flatten().find_map(|frontend| frontend.subnet.as_ref());
+    let internal =
+        router.frontends.value().into_iter().flatten().find_map(|frontend| frontend.subnet.as_ref());
     match internal {
         Some(subnet) if subnets.contains(subnet) => {
             vec![Frame { title, nodes: vec![balancer, node], ..Frame::default() }]
         }
         Some(subnet) => vec![
-            Frame { title: Some(format!("Subnet {}", called(subnet))), nodes: vec![balancer], ..Frame::default() },
+            Frame {
+                title: Some(format!("Subnet {}", called(subnet))),
+                nodes: vec![balancer],
+                ..Frame::default()
+            },
             Frame { title, nodes: vec![node], ..Frame::default() },
         ],
-        None => vec![Frame { nodes: vec![balancer], ..Frame::default() }, Frame { title, nodes: vec![node], ..Frame::default() }],
+        None => vec![
+            Frame { nodes: vec![balancer], ..Frame::default() },
+            Frame { title, nodes: vec![node], ..Frame::default() },
+        ],
     }
 }

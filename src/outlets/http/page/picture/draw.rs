@@ -21,26 +21,32 @@ const INNER_WIDTH: usize = 168;
 /// Where the words of an arrow from the left begin.
 const WORDS: usize = 396;
 /// The boxes that serve.
-const NODE: usize = 600;
-const NODE_WIDTH: usize = 248;
+const NODE: usize = 616;
+const NODE_WIDTH: usize = 236;
 /// The words of an arrow to the right, and the boxes there.
-const RIGHT_WORDS: usize = 880;
+const RIGHT_WORDS: usize = 884;
 const RIGHT: usize = 1066;
 const RIGHT_WIDTH: usize = 166;
 
-const LANE: usize = 52;
+const LANE: usize = 58;
+/// Half the height of a box that is no node.
+const HALF: usize = 24;
 const LINE: usize = 16;
 const GAP: usize = 14;
 /// Room for the words beside an arrow downwards.
 const DOWN: usize = 44;
 
 /// How many columns of text fit, at the size of the style.
-const IN_OUTER: usize = 25;
-const IN_NODE: usize = 36;
-const IN_WORDS: usize = 30;
-const IN_RIGHT_WORDS: usize = 27;
+const IN_FAR: usize = 23;
+const IN_INNER: usize = 22;
+const IN_NODE: usize = 33;
+const IN_NAME: usize = 26;
+const IN_WORDS: usize = 26;
+const IN_RIGHT_WORDS: usize = 21;
 const IN_HEAD: usize = 150;
-const IN_VNET: usize = 90;
+const IN_VNET: usize = 76;
+/// Words in plain letters take less room than the verdicts above them.
+const PLAIN: usize = 5;
 
 /// The picture.
 pub(super) fn svg(picture: &Picture) -> Markup {
@@ -69,7 +75,8 @@ fn summary(picture: &Picture) -> String {
         .flat_map(|node| node.left.iter().chain(&node.right).chain(&node.down))
         .collect();
     let count = |stands| lanes.iter().filter(|lane| lane.stands() == stands).count();
-    let told = [Stands::Fail, Stands::Unknown, Stands::Waived, Stands::Untold, Stands::Pass, Stands::NotApplicable];
+    let told =
+        [Stands::Fail, Stands::Unknown, Stands::Waived, Stands::Untold, Stands::Pass, Stands::NotApplicable];
     let told = told.map(|stands| (count(stands), stands)).into_iter().filter(|(n, _)| *n > 0);
     let told: Vec<String> = told.map(|(n, stands)| format!("{n} {}", stands.word())).collect();
     format!("{} relations: {}. The list below the picture tells each of them.", lanes.len(), told.join(", "))
@@ -82,7 +89,8 @@ struct Canvas {
 
 impl Canvas {
     fn workspace(&mut self, picture: &Picture) {
-        let title = std::iter::once(picture.title.clone()).chain(picture.lines.iter().cloned()).collect::<Vec<_>>();
+        let title =
+            std::iter::once(picture.title.clone()).chain(picture.lines.iter().cloned()).collect::<Vec<_>>();
         let rows = 1 + usize::from(!picture.marks.is_empty()) + picture.doubts.len();
         let height = rows * LINE + 16;
         let mut y = self.y + 20;
@@ -116,7 +124,7 @@ impl Canvas {
     fn frame(&mut self, frame: &Frame) {
         let (top, at) = (self.y, self.parts.len());
         if let Some(title) = &frame.title {
-            self.parts.push(text("frame-name", NODE - 8, self.y + 16, title, 42));
+            self.parts.push(text("frame-name", NODE - 8, self.y + 16, title, 30));
             self.y += LINE + 8;
             for mark in &frame.marks {
                 self.parts.push(marked(NODE - 8, self.y + 10, std::slice::from_ref(mark), IN_NODE));
@@ -144,7 +152,7 @@ impl Canvas {
         let class = if node.unknown { "box unknown" } else { "box" };
         self.parts.push(rect(class, NODE, top, NODE_WIDTH, height));
         let mut y = top + 20;
-        self.parts.push(text("name", NODE + 10, y, &node.title, 30));
+        self.parts.push(text("name", NODE + 10, y, &node.title, IN_NAME));
         for line in &node.lines {
             y += LINE;
             self.parts.push(text("note", NODE + 10, y, line, IN_NODE));
@@ -157,12 +165,8 @@ impl Canvas {
             y += LINE;
             self.parts.push(text("pass", NODE + 10, y, &format!("✓ {} more pass", node.passes), IN_NODE));
         }
-        for (index, lane) in node.left.iter().enumerate() {
-            self.left(lane, top + index * LANE + LANE / 2);
-        }
-        for (index, lane) in node.right.iter().enumerate() {
-            self.right(lane, top + index * LANE + LANE / 2);
-        }
+        self.side(&node.left, top, Side::Left);
+        self.side(&node.right, top, Side::Right);
         self.y = top + height;
         if more {
             self.y += GAP;
@@ -172,27 +176,48 @@ impl Canvas {
         }
     }
 
-    /// From what stands at the left to a box.
-    fn left(&mut self, lane: &Lane, y: usize) {
-        let (x, width) = if lane.inside { (INNER, INNER_WIDTH) } else { (OUTER, OUTER_WIDTH) };
-        self.far(lane, x, width, y);
-        self.arrow(lane.stands(), (x + width, y), (NODE, y));
-        self.words(lane, WORDS, y, IN_WORDS);
+    /// The relations on one side of a box. Neighbours with the same other end share its box.
+    fn side(&mut self, lanes: &[Lane], top: usize, side: Side) {
+        let y = |index: usize| top + index * LANE + LANE / 2;
+        let mut index = 0;
+        for run in lanes.chunk_by(|a, b| (&a.far, &a.notes, a.inside) == (&b.far, &b.notes, b.inside)) {
+            let Some(first) = run.first() else { continue };
+            let (x, width, most) = match side {
+                Side::Left if first.inside => (INNER, INNER_WIDTH, IN_INNER),
+                Side::Left => (OUTER, OUTER_WIDTH, IN_FAR),
+                Side::Right => (RIGHT, RIGHT_WIDTH, IN_INNER),
+            };
+            self.far(first, x, width, (y(index), y(index + run.len() - 1)), most);
+            for (nth, lane) in run.iter().enumerate() {
+                let y = y(index + nth);
+                match side {
+                    Side::Left => {
+                        // What must not get in, and surely does not, ends at the fence.
+                        let held = lane.barred && lane.stands() == Stands::Pass;
+                        match held {
+                            true => self.stopped((x + width, y), VNET),
+                            false => self.arrow(lane.stands(), (x + width, y), (NODE, y)),
+                        }
+                        self.words(lane, WORDS, y, IN_WORDS);
+                    }
+                    Side::Right => {
+                        self.arrow(lane.stands(), (NODE + NODE_WIDTH, y), (RIGHT, y));
+                        self.words(lane, RIGHT_WORDS, y, IN_RIGHT_WORDS);
+                    }
+                }
+            }
+            index += run.len();
+        }
     }
 
-    /// From a box to what stands at the right.
-    fn right(&mut self, lane: &Lane, y: usize) {
-        self.far(lane, RIGHT, RIGHT_WIDTH, y);
-        self.arrow(lane.stands(), (NODE + NODE_WIDTH, y), (RIGHT, y));
-        self.words(lane, RIGHT_WORDS, y, IN_RIGHT_WORDS);
-    }
-
-    fn far(&mut self, lane: &Lane, x: usize, width: usize, y: usize) {
-        self.parts.push(rect("box far", x, y - 19, width, 38));
-        let middle = if lane.note.is_empty() { y + 4 } else { y - 3 };
-        self.parts.push(text("far-name", x + 8, middle, &lane.far, IN_OUTER));
-        if !lane.note.is_empty() {
-            self.parts.push(text("note", x + 8, y + 12, &lane.note, IN_OUTER + 1));
+    /// The other end of relations, as high as they reach.
+    fn far(&mut self, lane: &Lane, x: usize, width: usize, (first, last): (usize, usize), most: usize) {
+        self.parts.push(rect("box far", x, first - HALF, width, last - first + 2 * HALF));
+        let mut y = usize::midpoint(first, last) + 5 - 7 * lane.notes.len();
+        self.parts.push(text("far-name", x + 8, y, &lane.far, most - 3));
+        for note in &lane.notes {
+            y += 14;
+            self.parts.push(text("note", x + 8, y, note, most));
         }
     }
 
@@ -201,7 +226,7 @@ impl Canvas {
         self.parts.push(marked(x, y - 7, &lane.marks, most));
         let told: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
         for (index, line) in told.iter().enumerate() {
-            self.parts.push(text("note", x, y + 12 + index * 12, line, most + 2));
+            self.parts.push(text("note", x, y + 12 + index * 12, line, most + PLAIN));
         }
     }
 
@@ -213,16 +238,13 @@ impl Canvas {
         self.arrow(lane.stands(), (x, top), (x, self.y));
         self.parts.push(marked(x + 12, top + 17, &lane.marks, IN_WORDS));
         let told = if lane.by.is_empty() { lane.what.clone() } else { format!("{}: {}", lane.what, lane.by) };
-        self.parts.push(text("note", x + 12, top + 31, &told, IN_WORDS + 4));
+        self.parts.push(text("note", x + 12, top + 31, &told, IN_WORDS + PLAIN));
     }
 
     fn arrow(&mut self, stands: Stands, from: (usize, usize), to: (usize, usize)) {
         let ((x1, y1), (x2, y2)) = (from, to);
-        let head = if x1 == x2 {
-            format!("M{x2} {y2} l-5 -9 h10 z")
-        } else {
-            format!("M{x2} {y2} l-9 -5 v10 z")
-        };
+        let head =
+            if x1 == x2 { format!("M{x2} {y2} l-5 -9 h10 z") } else { format!("M{x2} {y2} l-9 -5 v10 z") };
         let (x3, y3) = if x1 == x2 { (x2, y2 - 8) } else { (x2 - 8, y2) };
         self.parts.push(html! {
             g.arrow.(stands.class()) {
@@ -231,6 +253,23 @@ impl Canvas {
             }
         });
     }
+
+    /// A line that ends at a bar.
+    fn stopped(&mut self, (x, y): (usize, usize), end: usize) {
+        self.parts.push(html! {
+            g.arrow.stopped.(Stands::Pass.class()) {
+                line x1=(x) y1=(y) x2=(end - 5) y2=(y) {}
+                path d={ "M" (end - 6) " " (y - 11) " h5 v22 h-5 z" } {}
+            }
+        });
+    }
+}
+
+/// Which side of a box.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
 }
 
 fn rect(class: &str, x: usize, y: usize, width: usize, height: usize) -> Markup {
@@ -247,10 +286,14 @@ fn text(class: &str, x: usize, y: usize, told: &str, most: usize) -> Markup {
 fn marked(x: usize, y: usize, marks: &[Mark], most: usize) -> Markup {
     let mut fit = Vec::new();
     let mut width = 0;
-    for mark in marks {
-        let told = format!("{} {} {}", mark.stands.sign(), shortened(&mark.policy, 14), short_word(mark.stands));
+    // If not all of them fit, the worst are those that do.
+    let mut sorted: Vec<&Mark> = marks.iter().collect();
+    sorted.sort_by_key(|mark| mark.stands);
+    for mark in sorted {
+        let told =
+            format!("{} {} {}", mark.stands.sign(), shortened(&mark.policy, 14), short_word(mark.stands));
         width += textwrap::core::display_width(&told) + 2;
-        if width > most + 2 && !fit.is_empty() {
+        if width > most && !fit.is_empty() {
             break;
         }
         fit.push((mark.stands, told));

@@ -55,11 +55,13 @@ pub(super) struct Node {
 pub(super) struct Lane {
     /// What stands at the other end.
     pub(super) far: String,
-    /// A second line about it.
-    pub(super) note: String,
+    /// Its name, and what else there is to say of it.
+    pub(super) notes: Vec<String>,
     /// Whether the other end lies in the same VNet.
     pub(super) inside: bool,
-    /// What the relation is.
+    /// Whether it is required that nothing gets through.
+    pub(super) barred: bool,
+    /// What is required.
     pub(super) what: String,
     pub(super) marks: Vec<Mark>,
     /// The rule or assignment that decides.

@@ -49,7 +49,8 @@ pub(super) fn picture(workspace: &ResourceId, documents: &[Document], results: &
     if blocks.is_empty() {
         blocks.insert(Network::None, vec![survey.nothing(own)]);
     }
-    let mut groups: Vec<Group> = blocks.into_iter().map(|(network, frames)| group(&network, frames)).collect();
+    let mut groups: Vec<Group> =
+        blocks.into_iter().map(|(network, frames)| group(&network, frames)).collect();
     survey.subnets(&mut groups);
     let (marks, _) = survey.verdicts.rest(SubjectKind::Workspace, workspace);
     Picture {
@@ -106,7 +107,8 @@ impl Survey<'_> {
     pub(super) fn from_workspace(&self, policies: &[&str], subject: &ResourceId, what: &str) -> Option<Lane> {
         let marks = self.verdicts.marks(policies, subject);
         (!marks.is_empty()).then(|| Lane {
-            far: format!("Workspace {}", called(self.workspace)),
+            far: "Workspace".to_owned(),
+            notes: vec![called(self.workspace).to_owned()],
             what: what.to_owned(),
             marks,
             ..Lane::default()
@@ -122,39 +124,48 @@ impl Survey<'_> {
         subject: &ResourceId,
     ) -> Option<Lane> {
         let marks = match vnet {
-            Network::Vnet(vnet) if self.is_of_several(policy, subject) => self.verdicts.marks_at(&[policy], subject, vnet),
+            Network::Vnet(vnet) if self.is_of_several(policy, subject) => {
+                self.verdicts.marks_at(&[policy], subject, vnet)
+            }
             _ => self.verdicts.marks(&[policy], subject),
         };
-        let (far, note, inside) = match networks {
+        let (notes, inside) = match networks {
             Some(Fact::Known { value }) => {
                 let here = |network: &&EndpointNetwork| Network::Vnet(network.vnet.clone()) == *vnet;
                 match value.iter().find(here).or_else(|| value.first()) {
-                    Some(network) if here(&network) => {
-                        (format!("Private endpoint {}", called(&network.endpoint)), format!("subnet {}", called(&network.subnet)), true)
-                    }
-                    Some(network) => {
-                        (format!("Private endpoint {}", called(&network.endpoint)), format!("in VNet {}", called(&network.vnet)), false)
-                    }
-                    None => ("No private endpoint".to_owned(), String::new(), false),
+                    Some(network) if here(&network) => (
+                        vec![
+                            called(&network.endpoint).to_owned(),
+                            format!("subnet {}", called(&network.subnet)),
+                        ],
+                        true,
+                    ),
+                    Some(network) => (
+                        vec![called(&network.endpoint).to_owned(), format!("VNet {}", called(&network.vnet))],
+                        false,
+                    ),
+                    None => (vec!["there is none".to_owned()], false),
                 }
             }
-            Some(Fact::Unknown { unknown }) => ("Private endpoint".to_owned(), format!("not known: {}", unknown.message), false),
-            None => ("Private endpoint".to_owned(), "not known".to_owned(), false),
+            Some(Fact::Unknown { unknown }) => (vec![format!("not known: {}", unknown.message)], false),
+            None => (vec!["not known".to_owned()], false),
         };
         (!marks.is_empty()).then(|| Lane {
-            far,
-            note,
+            far: "Private endpoint".to_owned(),
+            notes,
             inside,
-            what: "workspace's endpoint in the VNet".to_owned(),
+            what: "must lie in the VNet".to_owned(),
             marks,
-            by: String::new(),
+            ..Lane::default()
         })
     }
 
     /// Whether a policy's violations on a subject name the VNets one by one.
     fn is_of_several(&self, policy: &str, subject: &ResourceId) -> bool {
-        let networks = self.document(SubjectKind::AciService, subject).and_then(|document| document.service.as_ref());
-        policy == "ACI-002" && networks.and_then(|service| service.networks.value()).is_some_and(|all| all.len() > 1)
+        let networks =
+            self.document(SubjectKind::AciService, subject).and_then(|document| document.service.as_ref());
+        policy == "ACI-002"
+            && networks.and_then(|service| service.networks.value()).is_some_and(|all| all.len() > 1)
     }
 
     /// The rights of the deployers, beside the networks that they must join.
@@ -165,13 +176,14 @@ impl Survey<'_> {
             for right in rights {
                 let Ok(vnet) = vnet_of(&right.id) else { continue };
                 let node = nodes.entry(vnet.clone()).or_insert_with(|| Node {
-                    title: format!("The network {}", called(&vnet)),
-                    lines: vec!["who deploys must be allowed to join it".to_owned()],
+                    title: "The network itself".to_owned(),
+                    lines: vec![format!("VNet {}", called(&vnet))],
                     ..Node::default()
                 });
                 node.left.push(Lane {
-                    far: format!("Deployer {}", right.principal),
-                    what: format!("may join the {what} {}", called(&right.id)),
+                    far: "Deployer".to_owned(),
+                    notes: vec![right.principal.clone()],
+                    what: format!("must join {what} {}", called(&right.id)),
                     marks: self.of_right(policy, right),
                     by: deciding(&[&right.join]),
                     ..Lane::default()
@@ -181,7 +193,10 @@ impl Survey<'_> {
         add("PRE-002", &facts.vnet_rights, "VNet");
         add("PRE-003", &facts.subnet_rights, "subnet");
         for (vnet, node) in nodes {
-            blocks.entry(Network::Vnet(vnet)).or_default().insert(0, Frame { nodes: vec![node], ..Frame::default() });
+            blocks
+                .entry(Network::Vnet(vnet))
+                .or_default()
+                .insert(0, Frame { nodes: vec![node], ..Frame::default() });
         }
     }
 
@@ -201,13 +216,15 @@ impl Survey<'_> {
     /// Verdicts on subnets that no arrow shows stand in the frames.
     fn subnets(&self, groups: &mut [Group]) {
         let mut frames: Vec<&mut Frame> = groups.iter_mut().flat_map(|group| &mut group.frames).collect();
-        for document in self.documents.iter().filter(|document| document.subject.kind == SubjectKind::Subnet) {
+        for document in self.documents.iter().filter(|document| document.subject.kind == SubjectKind::Subnet)
+        {
             let (marks, _) = self.verdicts.rest(SubjectKind::Subnet, &document.subject.id);
             if marks.is_empty() {
                 continue;
             }
             let title = format!("Subnet {}", called(&document.subject.id));
-            let named = |frame: &&mut &mut Frame| frame.title.as_ref().is_some_and(|own| own.starts_with(&title));
+            let named =
+                |frame: &&mut &mut Frame| frame.title.as_ref().is_some_and(|own| own.starts_with(&title));
             if let Some(frame) = frames.iter_mut().find(named) {
                 frame.marks.extend(marks);
             }
@@ -216,13 +233,22 @@ impl Survey<'_> {
 
     /// A workspace of which nothing is seen that serves in a network.
     fn nothing(&self, own: Option<&Document>) -> Frame {
-        let endpoint = own.and_then(|document| document.workspace.as_ref()).map(|facts| &facts.endpoint_networks);
+        let endpoint =
+            own.and_then(|document| document.workspace.as_ref()).map(|facts| &facts.endpoint_networks);
         let lines = match endpoint {
             Some(Fact::Known { value }) => value
                 .iter()
-                .map(|network| format!("private endpoint {} in VNet {}", called(&network.endpoint), called(&network.vnet)))
+                .map(|network| {
+                    format!(
+                        "private endpoint {} in VNet {}",
+                        called(&network.endpoint),
+                        called(&network.vnet)
+                    )
+                })
                 .collect(),
-            Some(Fact::Unknown { unknown }) => vec![format!("private endpoints not known: {}", unknown.message)],
+            Some(Fact::Unknown { unknown }) => {
+                vec![format!("private endpoints not known: {}", unknown.message)]
+            }
             None => Vec::new(),
         };
         Frame {

@@ -107,7 +107,8 @@ impl<'a> Verdicts<'a> {
 
     fn at(&self, policies: &[&str], subject: &ResourceId, target: Option<&ResourceId>) -> Vec<Mark> {
         let mine = |policy: &&str| {
-            let result = self.visible().find(|result| result.policy == **policy && result.subject.id == *subject)?;
+            let result =
+                self.visible().find(|result| result.policy == **policy && result.subject.id == *subject)?;
             let mark = mark(result, target);
             self.shown.borrow_mut().insert((&result.policy, &result.subject.id, mark.stands));
             Some(mark)
@@ -121,13 +122,18 @@ impl<'a> Verdicts<'a> {
 
     /// What no arrow shows of a subject's verdicts: marks for what is no pass, and how many passes.
     pub(super) fn rest(&self, kind: SubjectKind, subject: &ResourceId) -> (Vec<Mark>, usize) {
-        let own = || self.visible().filter(|result| result.subject.kind == kind && result.subject.id == *subject);
+        let own =
+            || self.visible().filter(|result| result.subject.kind == kind && result.subject.id == *subject);
         let shown = self.shown.borrow();
         let left = |result: &&PolicyResult| {
             let stands = Stands::from(result.status);
-            !shown.iter().any(|(policy, id, seen)| *policy == result.policy && *id == subject && *seen == stands)
+            !shown
+                .iter()
+                .any(|(policy, id, seen)| *policy == result.policy && *id == subject && *seen == stands)
         };
-        let told = own().filter(left).filter(|result| !matches!(result.status, Status::Pass | Status::NotApplicable));
+        let told = own()
+            .filter(left)
+            .filter(|result| !matches!(result.status, Status::Pass | Status::NotApplicable));
         let marks = told.map(|result| mark(result, None)).collect();
         (marks, own().filter(left).filter(|result| result.status == Status::Pass).count())
     }
@@ -145,7 +151,9 @@ impl<'a> Verdicts<'a> {
 }
 
 fn mark(result: &PolicyResult, target: Option<&ResourceId>) -> Mark {
-    let violations = || result.violations.iter().filter(|violation| target.is_none_or(|target| concerns(violation, target)));
+    let violations = || {
+        result.violations.iter().filter(|violation| target.is_none_or(|target| concerns(violation, target)))
+    };
     let standing = violations().find(|violation| violation.waiver.is_none());
     let finding = standing.or_else(|| violations().next());
     let stands = match (result.status, standing, finding) {
