@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit page kusto fuzz corpus clients clients-sdk race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,13 +8,14 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto clients-sdk
+test: tools lint unit kusto clients-sdk page
 
-# What the tests need besides Rust: Prometheus and Alertmanager with their tools, and Python for Microsoft's clients.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, Python for Microsoft's clients, a browser.
 tools:
 	@missing=; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \
@@ -40,6 +41,15 @@ kusto: tests/kusto/node_modules/.package-lock.json
 
 tests/kusto/node_modules/.package-lock.json: tests/kusto/package-lock.json
 	npm ci --prefix tests/kusto --no-audit --no-fund
+
+# A real browser opens the page, on a desk and a phone, in light and dark; the pictures are left in target/page. With
+# MLFENCE_PICTURE=docs/images/page.png it also makes the README's picture anew.
+page: tests/browser/node_modules/.package-lock.json
+	cargo build --quiet --workspace --bins
+	node --test tests/browser/page.test.js
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	npm ci --prefix tests/browser --no-audit --no-fund
 
 # Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
 # keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz

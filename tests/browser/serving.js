@@ -22,8 +22,9 @@ const PATIENCE = 60_000;
 function line(stream, pattern, what) {
   return new Promise((resolve, reject) => {
     const seen = [];
-    const late = setTimeout(() => reject(new Error(`${what} did not say ${pattern}:\n${seen.join('\n')}`)), PATIENCE);
-    createInterface({ input: stream }).on('line', (text) => {
+    const missed = () => reject(new Error(`${what} did not say ${pattern}:\n${seen.join('\n')}`));
+    const late = setTimeout(missed, PATIENCE);
+    createInterface({ input: stream }).on('close', missed).on('line', (text) => {
       seen.push(text);
       const found = pattern.exec(text);
       if (found) {

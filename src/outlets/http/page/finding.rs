@@ -176,7 +176,7 @@ fn fix(found: &Found) -> Markup {
         section aria-labelledby="fix" {
             h2 #fix { "What would fix it" }
             @if found.remediation.trim().is_empty() { p { "The policy does not say." } }
-            @else { pre tabindex="0" role="region" aria-label="What would fix it" { code { (lines(&found.remediation)) } } }
+            @else { pre tabindex="0" role="region" aria-label="Steps and commands" { code { (lines(&found.remediation)) } } }
         }
     }
 }

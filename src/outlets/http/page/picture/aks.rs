@@ -298,7 +298,7 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
             notes: vec![
                 reach.name.clone(),
                 if by_endpoint {
-                    "private endpoint in reach".to_owned()
+                    "by private endpoint".to_owned()
                 } else {
                     told("region", &reach.region)
                 },

@@ -43,7 +43,7 @@ const IN_NODE: usize = 33;
 const IN_NAME: usize = 26;
 const IN_WORDS: usize = 26;
 const IN_RIGHT_WORDS: usize = 21;
-const IN_HEAD: usize = 150;
+const IN_HEAD: usize = 128;
 const IN_VNET: usize = 76;
 /// Words in plain letters take less room than the verdicts above them.
 const PLAIN: usize = 5;
