@@ -2,7 +2,7 @@
 // scripts, and no name from Azure does anything to it. Pictures of all of it are left in `target/page`.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -162,12 +162,14 @@ test('the keyboard reaches the content first and shows where it is', async () =>
 test('names from Azure stay names', async () => {
   const estate = demo();
   const long = 'n'.repeat(1_900);
-  const name = `mlw-<img src=x onerror=alert(1)>"'&lt;\u202e\u2066\n\u05d0\u05d1 ${long}`;
+  const name = (what) => `${what}-<img src=x onerror=alert(1)>"'&lt;\u202e\u2066\n\u05d0\u05d1 ${long}`;
   const quoted = (text) => JSON.stringify(text).slice(1, -1);
-  // In ids, so without a slash; what is shown as a subscription's name has one.
+  // In ids, so without a slash; what is shown as a subscription's name has one. The workspace itself keeps its name where
+  // Azure is asked for its computes by it.
+  const renamed = ['vnet-mlw-warranty-dev', 'aks-mlw-warranty-dev', 'pe-mlw-warranty-dev', 'crmlwwarrantydev', 'mlw-pricing-dev'];
   const hostile = (text) =>
-    text
-      .replaceAll('mlw-pricing-dev', quoted(name))
+    renamed
+      .reduce((so_far, one) => so_far.replaceAll(one, quoted(name(one))), text)
       .replaceAll('snet-aks', quoted(`snet-<script>alert(2)\u200f-${'s'.repeat(200)}`))
       .replaceAll('"ml-dev"', JSON.stringify('</title><script>alert(3)</script>'));
   // YAML takes no key of that length; without a declaration of its own the workspace has the default.
@@ -192,12 +194,18 @@ test('names from Azure stay names', async () => {
     assert.equal(await page.$eval('#q', (input) => input.value), '"><script>alert(4)</script>');
     await page.goto(`${other.address}/?q=onerror`);
     const shown = await page.$$eval('table.posture th a', (all) => all.map((one) => one.textContent));
-    assert.ok(shown.some((text) => text.startsWith('mlw-<img src=x onerror=alert(1)>')), shown.join('\n'));
+    assert.ok(shown.some((text) => text.startsWith('mlw-pricing-dev-<img src=x onerror=alert(1)>')), shown.join('\n'));
     const told = await page.$eval('body', (body) => body.textContent);
     assert.ok(!/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/.test(told), 'no sign turns the direction of writing');
     await page.screenshot({ path: join(pictures, 'hostile-390.png'), fullPage: true });
-    const workspace = await page.$$eval('table.posture th a', (all) => all.find((one) => one.textContent.includes('onerror'))?.href);
+    await page.goto(`${other.address}/`);
+    const workspace = await page.$$eval('table.posture th a', (all) => all.find((one) => one.textContent === 'mlw-warranty-dev')?.href);
     const { page: wide, wrong: also } = await open(workspace, { width: DESK });
+    const drawn = await wide.$eval('svg.network', (svg) => svg.textContent);
+    for (const part of ['AKS cluster aks-mlw-warranty-dev-<img', 'VNet vnet-mlw-warranty-dev-<img src=x onerror=alert(1)>', 'snet-<script>alert(2)']) {
+      assert.ok(drawn.includes(part), part);
+    }
+    await fits(wide, workspace);
     await wide.screenshot({ path: join(pictures, 'hostile-1280.png'), fullPage: true });
     assert.deepEqual([...wrong, ...also], []);
     await page.close();
@@ -212,11 +220,10 @@ test('the README shows the page as it is', async () => {
   // held is that it is there and not too heavy.
   const file = process.env.MLFENCE_PICTURE ?? join(top, 'docs/images/page.png');
   if (process.env.MLFENCE_PICTURE) {
-    const { pricing } = await kinds();
-    const { page } = await open(pricing, { width: DESK, height: 900 });
-    const picture = await page.$('figure.picture');
-    const { x, y, width } = await picture.boundingBox();
-    writeFileSync(file, await page.screenshot({ clip: { x, y, width, height: 760 } }));
+    const { telematics } = await kinds();
+    const { page } = await open(telematics, { width: DESK });
+    const picture = await page.$('svg.network');
+    await picture.screenshot({ path: file });
     await page.close();
   }
   const bytes = readFileSync(file);

@@ -33,7 +33,7 @@ pub(super) fn history(sweeps: &[KeptSweep]) -> Markup {
     html! {
         figure.history {
             (wide("Chart of the last sweeps", &html! {
-                svg viewBox={ "0 -14 " (WIDTH) " " (HEIGHT + 18) } width=(WIDTH) height=(HEIGHT + 18) role="img" aria-labelledby="chart-title chart-text" {
+                svg viewBox={ "0 -24 " (WIDTH) " " (HEIGHT + 28) } width=(WIDTH) height=(HEIGHT + 28) role="img" aria-labelledby="chart-title chart-text" {
                     title #chart-title { "Results of the last " (drawn.len()) " sweeps that fail, are unknown or are waived" }
                     desc #chart-text {
                         "The last sweep: " (spoken(newest)) ". The highest number of the three together was " (most) ". The table below tells the last sweeps one by one."
@@ -61,7 +61,7 @@ pub(super) fn history(sweeps: &[KeptSweep]) -> Markup {
             }
         }
         details {
-            summary { "The last " (sweeps.len().min(TOLD)) " sweeps as a table" }
+            summary { "The last sweeps as a table" }
             (wide("The last sweeps", &html! {
                 table {
                     caption { "The last sweeps, the newest first" }

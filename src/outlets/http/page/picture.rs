@@ -18,7 +18,7 @@ use crate::findings::PolicyResult;
 use crate::inventory::ResourceId;
 
 use super::layout::wide;
-use super::text::{called, sentence, shortened};
+use super::text::{called, name, sentence, shortened};
 
 use self::model::{Lane, Mark, Node, Picture};
 
@@ -47,7 +47,7 @@ fn words(picture: &Picture) -> Markup {
             p { (sentence(&picture.title)) @for line in &picture.lines { "; " (sentence(line)) } @if !picture.marks.is_empty() { ": " (marks(&picture.marks)) } "." }
             @for doubt in &picture.doubts { p.message { "? " (sentence(doubt)) } }
             @for group in &picture.groups {
-                h4 { (sentence(&group.title)) }
+                h4 { (name(&group.title)) }
                 @for frame in &group.frames {
                     @if let Some(subnet) = &frame.title { p { (sentence(subnet)) @if !frame.marks.is_empty() { ": " (marks(&frame.marks)) } } }
                     ul { @for node in &frame.nodes { li { (node_in_words(node)) } } }
@@ -59,7 +59,7 @@ fn words(picture: &Picture) -> Markup {
 
 fn node_in_words(node: &Node) -> Markup {
     html! {
-        strong { (sentence(&node.title)) } @for line in &node.lines { "; " (sentence(line)) }
+        strong { (name(&node.title)) } @for line in &node.lines { "; " (sentence(line)) }
         @if !node.marks.is_empty() { ": " (marks(&node.marks)) }
         @if node.passes > 0 { "; " (node.passes) " more pass" }
         ul {

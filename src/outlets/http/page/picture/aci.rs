@@ -19,9 +19,9 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         unknown: service.in_vnet.value().is_none() || service.owner.value().is_none(),
         ..Node::default()
     };
-    node.left.extend(survey.from_workspace(&["ACI-001"], id, "VNet must be in its resource group"));
+    node.left.extend(survey.workspace_lane(&["ACI-001"], id, "VNet must be in its resource group"));
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
-    node.left.extend(survey.from_endpoint(endpoints, &network, "ACI-002", id));
+    node.left.extend(survey.endpoint_lane(endpoints, &network, "ACI-002", id));
     let marks = survey.verdicts.marks(&["ACI-003"], id);
     if !marks.is_empty() {
         let note = match &service.registry {
@@ -45,7 +45,8 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
     node.passes = passes;
     let names: Vec<&str> = networks.iter().map(|network| called(&network.subnet.id)).collect();
     let title = (!names.is_empty()).then(|| format!("Subnet {}", names.join(", ")));
-    Some((network, vec![Frame { title, nodes: vec![node], ..Frame::default() }]))
+    let subnets = networks.iter().map(|network| network.subnet.id.clone()).collect();
+    Some((network, vec![Frame { title, subnets, nodes: vec![node], ..Frame::default() }]))
 }
 
 fn network(service: &AciService, networks: &[AciNetwork]) -> Network {

@@ -8,7 +8,7 @@ use crate::inventory::ResourceId;
 
 use super::called;
 use super::model::{Frame, Lane, Node};
-use super::survey::{Network, Survey, deciding, told};
+use super::survey::{Network, Survey, deciding, of_right, told};
 
 /// What is drawn of a compute, and where.
 pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network, Vec<Frame>)> {
@@ -31,13 +31,13 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
     if let Some(id) = id {
         control_plane(survey, id, compute, cluster, &mut node);
     }
-    node.left.extend(survey.from_workspace(
+    node.left.extend(survey.workspace_lane(
         &["AKS-001", "AKS-004"],
         compute,
         "must be attached, in one region",
     ));
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
-    node.left.extend(survey.from_endpoint(endpoints, &network, "AKS-003", compute));
+    node.left.extend(survey.endpoint_lane(endpoints, &network, "AKS-003", compute));
     if let (Some(id), Some(of_cluster)) = (id, of_cluster) {
         identity(survey, id, of_cluster, &mut node);
         way_out(survey, id, of_cluster, &mut node);
@@ -196,8 +196,9 @@ fn identity(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mu
     let Some(access) = &document.access else { return };
     let mut told = false;
     for entry in access.subnets.value().into_iter().flatten() {
-        let marks = survey.verdicts.marks_at(&["CNI-003"], id, &entry.id);
-        let by = deciding(&[&entry.join, &entry.read]);
+        let rights = [&entry.join, &entry.read];
+        let marks = of_right(survey.verdicts.marks_at(&["CNI-003"], id, &entry.id), &rights);
+        let by = deciding(&rights);
         told |= !marks.is_empty();
         node.left.extend(right(
             &entry.principal.to_string(),
@@ -207,8 +208,9 @@ fn identity(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mu
         ));
     }
     for entry in access.groups.value().into_iter().flatten() {
-        let marks = survey.verdicts.marks_at(&["RBAC-001"], id, &entry.id);
-        let by = deciding(&[&entry.network_contributor]);
+        let rights = [&entry.network_contributor];
+        let marks = of_right(survey.verdicts.marks_at(&["RBAC-001"], id, &entry.id), &rights);
+        let by = deciding(&rights);
         told |= !marks.is_empty();
         let what = format!("Network Contributor on {}", entry.name);
         node.left.extend(right(&entry.principal.to_string(), what, marks, by));
@@ -297,11 +299,7 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
             far: "Registry".to_owned(),
             notes: vec![
                 reach.name.clone(),
-                if by_endpoint {
-                    "by private endpoint".to_owned()
-                } else {
-                    told("region", &reach.region)
-                },
+                if by_endpoint { "by private endpoint".to_owned() } else { told("region", &reach.region) },
             ],
             what: format!("reached from {}", called(subnet)),
             marks,
@@ -339,23 +337,21 @@ fn frames(
         [name] => Some(format!("Subnet {name}")),
         several => Some(format!("Subnet {}", several.join(", "))),
     };
+    let frame = |title, subnets: &[ResourceId], nodes| Frame {
+        title,
+        subnets: subnets.to_vec(),
+        nodes,
+        ..Frame::default()
+    };
     let internal =
         router.frontends.value().into_iter().flatten().find_map(|frontend| frontend.subnet.as_ref());
     match internal {
-        Some(subnet) if subnets.contains(subnet) => {
-            vec![Frame { title, nodes: vec![balancer, node], ..Frame::default() }]
+        Some(subnet) if subnets.contains(subnet) => vec![frame(title, subnets, vec![balancer, node])],
+        Some(subnet) => {
+            let of_balancer = Some(format!("Subnet {}", called(subnet)));
+            let own = frame(of_balancer, std::slice::from_ref(subnet), vec![balancer]);
+            vec![own, frame(title, subnets, vec![node])]
         }
-        Some(subnet) => vec![
-            Frame {
-                title: Some(format!("Subnet {}", called(subnet))),
-                nodes: vec![balancer],
-                ..Frame::default()
-            },
-            Frame { title, nodes: vec![node], ..Frame::default() },
-        ],
-        None => vec![
-            Frame { nodes: vec![balancer], ..Frame::default() },
-            Frame { title, nodes: vec![node], ..Frame::default() },
-        ],
+        None => vec![frame(None, &[], vec![balancer]), frame(title, subnets, vec![node])],
     }
 }

@@ -114,7 +114,7 @@ impl Canvas {
         for frame in &group.frames {
             self.frame(frame);
         }
-        let class = if group.known { "vnet" } else { "vnet open" };
+        let class = if group.vnet.is_some() { "vnet" } else { "vnet open" };
         // Below everything inside it.
         self.parts.insert(at, rect(class, VNET, top, VNET_END - VNET, self.y - top));
         self.parts.push(text("name", VNET + 12, top + 19, &group.title, IN_VNET));

@@ -1,5 +1,7 @@
 //! What is drawn: boxes in frames, and lanes between them.
 
+use crate::inventory::ResourceId;
+
 pub(super) use super::verdicts::{Mark, Stands};
 
 /// A picture, before anything has a place on it.
@@ -19,8 +21,8 @@ pub(super) struct Picture {
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub(super) title: String,
-    /// Whether it is a network that was told.
-    pub(super) known: bool,
+    /// The VNet; none where nobody told one.
+    pub(super) vnet: Option<ResourceId>,
     pub(super) frames: Vec<Frame>,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Frame {
     pub(super) title: Option<String>,
+    /// The subnets that it stands for.
+    pub(super) subnets: Vec<ResourceId>,
     pub(super) marks: Vec<Mark>,
     pub(super) nodes: Vec<Node>,
 }

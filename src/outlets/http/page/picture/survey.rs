@@ -8,7 +8,7 @@ use crate::findings::PolicyResult;
 use crate::inventory::ResourceId;
 use crate::inventory::graph::vnet_of;
 
-use super::model::{Frame, Group, Lane, Node, Picture};
+use super::model::{Frame, Group, Lane, Mark, Node, Picture, Stands};
 use super::verdicts::Verdicts;
 use super::{aci, aks, called};
 
@@ -71,7 +71,11 @@ fn group(network: &Network, frames: Vec<Frame>) -> Group {
         Network::None => "In no VNet".to_owned(),
         Network::Unknown(reason) => format!("In which VNet is not known: {reason}"),
     };
-    Group { title, known: matches!(network, Network::Vnet(_)), frames }
+    let vnet = match network {
+        Network::Vnet(id) => Some(id.clone()),
+        _ => None,
+    };
+    Group { title, vnet, frames }
 }
 
 fn lines(document: Option<&Document>) -> Vec<String> {
@@ -104,7 +108,7 @@ impl Survey<'_> {
     }
 
     /// The workspace at the left of a relation.
-    pub(super) fn from_workspace(&self, policies: &[&str], subject: &ResourceId, what: &str) -> Option<Lane> {
+    pub(super) fn workspace_lane(&self, policies: &[&str], subject: &ResourceId, what: &str) -> Option<Lane> {
         let marks = self.verdicts.marks(policies, subject);
         (!marks.is_empty()).then(|| Lane {
             far: "Workspace".to_owned(),
@@ -116,7 +120,7 @@ impl Survey<'_> {
     }
 
     /// The workspace's private endpoint at the left of a relation; inside the frame if it lies in this VNet.
-    pub(super) fn from_endpoint(
+    pub(super) fn endpoint_lane(
         &self,
         networks: Option<&Fact<Vec<EndpointNetwork>>>,
         vnet: &Network,
@@ -184,7 +188,10 @@ impl Survey<'_> {
                     far: "Deployer".to_owned(),
                     notes: vec![right.principal.clone()],
                     what: format!("must join {what} {}", called(&right.id)),
-                    marks: self.of_right(policy, right),
+                    marks: of_right(
+                        self.verdicts.marks_at(&[policy], self.workspace, &right.id),
+                        &[&right.join],
+                    ),
                     by: deciding(&[&right.join]),
                     ..Lane::default()
                 });
@@ -200,33 +207,30 @@ impl Survey<'_> {
         }
     }
 
-    /// A deployer's right: the verdict on all of them, where it says something of this one.
-    fn of_right(&self, policy: &str, right: &DeployerRight) -> Vec<super::Mark> {
-        let mut marks = self.verdicts.marks_at(&[policy], self.workspace, &right.id);
-        // With several deployers a violation may be another's.
-        for mark in &mut marks {
-            if mark.stands == super::model::Stands::Fail && right.join.held.value() != Some(&false) {
-                mark.stands = super::model::Stands::Untold;
-                mark.finding = None;
-            }
-        }
-        marks
-    }
-
-    /// Verdicts on subnets that no arrow shows stand in the frames.
-    fn subnets(&self, groups: &mut [Group]) {
-        let mut frames: Vec<&mut Frame> = groups.iter_mut().flat_map(|group| &mut group.frames).collect();
+    /// Verdicts on subnets that no arrow shows stand in their frames; a subnet that has none, such as one of pods, gets one.
+    fn subnets(&self, groups: &mut Vec<Group>) {
         for document in self.documents.iter().filter(|document| document.subject.kind == SubjectKind::Subnet)
         {
-            let (marks, _) = self.verdicts.rest(SubjectKind::Subnet, &document.subject.id);
+            let id = &document.subject.id;
+            let (marks, _) = self.verdicts.rest(SubjectKind::Subnet, id);
             if marks.is_empty() {
                 continue;
             }
-            let title = format!("Subnet {}", called(&document.subject.id));
-            let named =
-                |frame: &&mut &mut Frame| frame.title.as_ref().is_some_and(|own| own.starts_with(&title));
-            if let Some(frame) = frames.iter_mut().find(named) {
+            let mut frames = groups.iter_mut().flat_map(|group| &mut group.frames);
+            if let Some(frame) = frames.find(|frame| frame.subnets.contains(id)) {
                 frame.marks.extend(marks);
+                continue;
+            }
+            let own = Frame {
+                title: Some(format!("Subnet {}", called(id))),
+                subnets: vec![id.clone()],
+                marks,
+                nodes: Vec::new(),
+            };
+            let vnet = vnet_of(id).ok();
+            match groups.iter_mut().find(|group| group.vnet.is_some() && group.vnet == vnet) {
+                Some(group) => group.frames.push(own),
+                None => groups.push(group(&vnet.map_or(Network::None, Network::Vnet), vec![own])),
             }
         }
     }
@@ -261,6 +265,16 @@ impl Survey<'_> {
             ..Frame::default()
         }
     }
+}
+
+/// Verdicts on rights of several, as far as they concern these: a violation may be another's.
+pub(super) fn of_right(mut marks: Vec<Mark>, rights: &[&Right]) -> Vec<Mark> {
+    let lacking = rights.iter().any(|right| right.held.value() == Some(&false));
+    for mark in marks.iter_mut().filter(|mark| mark.finding.is_some() && !lacking) {
+        mark.stands = mark.stands.max(Stands::Untold);
+        mark.finding = None;
+    }
+    marks
 }
 
 /// The assignments behind rights: those that give them, those that take them, or what came near.

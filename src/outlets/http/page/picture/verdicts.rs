@@ -172,3 +172,104 @@ fn concerns(violation: &Violation, target: &ResourceId) -> bool {
     let is = |text: &str| ResourceId::parse(text).is_some_and(|id| id == *target);
     violation.resource.as_deref().is_some_and(is) || violation.key.split(' ').any(is)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+    use time::macros::date;
+
+    use super::*;
+    use crate::findings::Waiver;
+    use crate::findings::judge::{Origin, Subject};
+    use crate::findings::waivers::Accepts;
+    use crate::severity::Severity;
+
+    fn id(name: &str) -> ResourceId {
+        ResourceId::parse(&format!("/subscriptions/s/{name}")).expect("an id")
+    }
+
+    fn waiver() -> Waiver {
+        Waiver {
+            id: None,
+            policy: "X-001".to_owned(),
+            scope: id("a"),
+            key: None,
+            accepts: Accepts::Fail,
+            reason: String::new(),
+            owner: String::new(),
+            expires: date!(2027 - 01 - 01),
+            evidence: None,
+            allow_broad: false,
+            at: String::new(),
+        }
+    }
+
+    /// A verdict with violations, each at a resource or with it in its key, and waived or not.
+    fn result(status: Status, violations: &[(Option<&str>, &str, bool)]) -> PolicyResult {
+        let violation = |(resource, key, waived): &(Option<&str>, &str, bool)| Violation {
+            id: format!("{resource:?} {key}"),
+            key: (*key).to_owned(),
+            message: String::new(),
+            severity: Severity::High,
+            resource: resource.map(|name| id(name).to_string()),
+            evidence: Map::new(),
+            remediation: String::new(),
+            evidence_digest: String::new(),
+            waiver: waived.then(waiver),
+        };
+        PolicyResult {
+            policy: "X-001".to_owned(),
+            title: String::new(),
+            severity: Severity::High,
+            status,
+            subject: Subject { kind: SubjectKind::Subnet, id: id("subject"), workspace: None, hidden: false },
+            reason: None,
+            reasons: Vec::new(),
+            waiver: None,
+            would_be: None,
+            violations: violations.iter().map(violation).collect(),
+            complete: true,
+            doubts: Vec::new(),
+            notes: Vec::new(),
+            documents: Vec::new(),
+            origin: Origin { bundle: "shipped".to_owned(), digest: String::new() },
+        }
+    }
+
+    #[test]
+    fn a_relation_shows_its_own_violation_and_never_passes_where_another_fails() {
+        let two = &[(Some("a"), "k", false), (None, "someone /SUBSCRIPTIONS/s/b", true)][..];
+        let waived = &[(None, "someone /SUBSCRIPTIONS/s/b", true)][..];
+        let cases = [
+            (Status::Fail, two, None, Stands::Fail),
+            (Status::Fail, two, Some("a"), Stands::Fail),
+            (Status::Fail, two, Some("b"), Stands::Waived),
+            (Status::Fail, two, Some("c"), Stands::Untold),
+            (Status::Waived, waived, Some("b"), Stands::Waived),
+            (Status::Waived, waived, Some("c"), Stands::Untold),
+            // An accepted unknown.
+            (Status::Waived, &[], Some("c"), Stands::Waived),
+            (Status::Unknown, &[], Some("a"), Stands::Unknown),
+            (Status::Pass, &[], Some("a"), Stands::Pass),
+            (Status::NotApplicable, &[], None, Stands::NotApplicable),
+        ];
+        for (status, violations, target, expected) in cases {
+            let target = target.map(id);
+            let shown = mark(&result(status, violations), target.as_ref());
+            assert_eq!(shown.stands, expected, "{status:?} at {target:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_arrow_shows_is_left_for_the_box() {
+        let failing = result(Status::Fail, &[(Some("a"), "k", false)]);
+        let results = [&failing];
+        let verdicts = Verdicts::of(&results);
+        // The relation with another resource does not show the failure.
+        verdicts.marks_at(&["X-001"], &id("subject"), &id("c"));
+        let (rest, passes) = verdicts.rest(SubjectKind::Subnet, &id("subject"));
+        assert_eq!((rest.len(), passes), (1, 0));
+        verdicts.marks_at(&["X-001"], &id("subject"), &id("a"));
+        assert_eq!(verdicts.rest(SubjectKind::Subnet, &id("subject")).0, []);
+    }
+}
