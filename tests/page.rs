@@ -282,3 +282,34 @@ async fn before_the_first_sweep_the_ledger_is_shown() {
         assert!(words(select(&page, "main")[0]).contains("only what the ledger kept"), "{name}");
     }
 }
+
+/// What is over keeps its page and its history as long as the ledger keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolved_finding_is_still_told() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let id = {
+        let page = site.page("/?policy=AKS-002&status=fail");
+        select(&page, ".list .head a")[0].value().attr("href").expect("a link").to_owned()
+    };
+    let Site { daemon, server, folder } = site;
+    daemon.kill();
+    let config = folder.path().join("mlfence.yaml");
+    let text = std::fs::read_to_string(&config).expect("a configuration");
+    std::fs::write(&config, format!("{text}\npolicies: {{ disabled: [AKS-002] }}\n"))
+        .expect("written");
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let site = Site { daemon, server, folder };
+    let finding = site.page(&id);
+    let told = words(select(&finding, "main")[0]);
+    assert!(told.contains("resolved (policy removed)"), "{told}");
+    let changes: Vec<_> = select(&finding, "#life ~ .wide tbody tr td:nth-of-type(2)")
+        .iter()
+        .map(|cell| words(*cell))
+        .collect();
+    assert_eq!(changes, ["opened", "resolved (policy removed)"]);
+    let list = site.page("/?status=resolved");
+    assert_eq!(words(select(&list, ".count")[0]), "1 entry that match");
+    assert!(words(select(&list, ".list li")[0]).starts_with("resolved (policy removed)"));
+    assert_eq!(count(&site.page("/?policy=AKS-002&status=all"), "#findings ~ ul.list > li"), 0);
+}

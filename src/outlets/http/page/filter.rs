@@ -33,6 +33,8 @@ pub(super) enum Wanted {
     Attention,
     /// Open findings that the last sweep could not check.
     Stale,
+    /// Findings that are over, as long as the ledger keeps them.
+    Resolved,
     /// One status.
     Only(Status),
     /// All of them.
@@ -40,7 +42,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    const CHOICES: [Wanted; 8] = [
+    const CHOICES: [Wanted; 9] = [
         Wanted::Attention,
         Wanted::Only(Status::Fail),
         Wanted::Stale,
@@ -49,12 +51,14 @@ impl Wanted {
         Wanted::Only(Status::Pass),
         Wanted::Only(Status::NotApplicable),
         Wanted::All,
+        Wanted::Resolved,
     ];
 
     fn name(self) -> &'static str {
         match self {
             Wanted::Attention => "",
             Wanted::Stale => "stale",
+            Wanted::Resolved => "resolved",
             Wanted::Only(status) => status.name(),
             Wanted::All => "all",
         }
@@ -64,6 +68,7 @@ impl Wanted {
         match self {
             Wanted::Attention => "fail or unknown",
             Wanted::Stale => "stale",
+            Wanted::Resolved => "resolved",
             Wanted::Only(status) => said(status),
             Wanted::All => "any",
         }
@@ -74,6 +79,7 @@ impl Wanted {
         match self {
             Wanted::Attention => matches!(status, Status::Fail | Status::Unknown),
             Wanted::Stale => status == Status::Fail,
+            Wanted::Resolved => false,
             Wanted::Only(only) => only == status,
             Wanted::All => true,
         }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::findings::judge::Subject;
-use crate::findings::ledger::{Finding, Unknown};
+use crate::findings::ledger::{Finding, Resolution, Unknown};
 use crate::findings::{PolicyResult, Status, Waiver};
 use crate::inventory::{Reason, ResourceId};
 use crate::severity::Severity;
@@ -33,6 +33,8 @@ pub(super) struct Item<'a> {
     /// Whether this process has not checked it yet.
     pub(super) unchecked: bool,
     pub(super) waiver: Option<&'a Waiver>,
+    /// When and why the finding was resolved, if it was.
+    pub(super) resolved: Option<(i64, Resolution)>,
 }
 
 /// The entries that a filter lets through, the worst first.
@@ -45,6 +47,13 @@ pub(super) fn items<'a>(moment: &'a Moment, filter: &Filter) -> Vec<Item<'a>> {
         all.extend(
             ledger.open.iter().map(|(id, finding)| open(id, finding, &titles, moment.swept().is_none())),
         );
+    }
+    if filter.status == Wanted::Resolved {
+        all.extend(ledger.resolved.iter().map(|(id, over)| Item {
+            resolved: Some((over.at, over.resolution)),
+            stale_since: None,
+            ..open(id, &over.finding, &titles, false)
+        }));
     }
     match moment.swept() {
         Some(swept) => {
@@ -113,6 +122,7 @@ fn blank<'a>(
         unconfirmed: false,
         unchecked: false,
         waiver: None,
+        resolved: None,
     }
 }
 

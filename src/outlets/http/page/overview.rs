@@ -84,6 +84,7 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
     let title = match filter.status {
         Wanted::Attention => "Findings and unknowns",
         Wanted::Stale => "Stale findings",
+        Wanted::Resolved => "Resolved findings",
         Wanted::Only(Status::Fail) => "Findings",
         _ => "Results",
     };
@@ -116,7 +117,11 @@ pub(super) fn entry(moment: &Moment, item: &Item<'_>) -> Markup {
     let own = item.subject.workspace.as_ref() == Some(&item.subject.id);
     html! {
         div.head {
-            (verdict(item.status)) " " (severity(item.severity)) " "
+            @match item.resolved {
+                Some((_, why)) => { strong { "resolved" } " (" (why.name().replace('_', " ")) ") " }
+                None => { (verdict(item.status)) " " }
+            }
+            (severity(item.severity)) " "
             span.policies {
                 @for (index, (id, title)) in item.policies.iter().enumerate() {
                     @if index > 0 { ", " }
@@ -138,7 +143,8 @@ pub(super) fn entry(moment: &Moment, item: &Item<'_>) -> Markup {
             }
         }
         p.times {
-            @if let Some(since) = item.since {
+            @if let Some((when, _)) = item.resolved { "resolved " (age(when, moment.now)) " ago (" (at(when)) ")" }
+            @else if let Some(since) = item.since {
                 @if item.status == Status::Unknown { "unknown for " } @else if item.unconfirmed { "first seen " } @else { "open for " }
                 (age(since, moment.now)) @if item.unconfirmed { " ago" } " (since " (at(since)) ")"
             }
