@@ -25,6 +25,6 @@ mod unknown;
 mod worth_asking;
 
 pub use document::{Document, Fact, Search, SubjectKind};
-pub use subjects::{Hidden, Subjects, derive};
+pub use subjects::{Hidden, Subjects, derive, derive_workspace};
 pub use touched::{Touched, touched};
 pub use worth_asking::{MOST_QUESTIONS, WorthAsking, worth_asking};

@@ -1,4 +1,4 @@
-//! The daemon's listener: health, readiness, metrics. It reads one published view and never starts work.
+//! The daemon's listener: the page, health, readiness, metrics. It reads one published view and never starts work.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::store::Shared;
 
+mod page;
 pub mod view;
 
 pub use self::view::{Swept, View};
@@ -51,17 +52,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = Router::new()
-        .route("/", get(index))
+        .merge(page::router())
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
         .with_state(face);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
-}
-
-async fn index(State(face): State<Face>) -> String {
-    let detail = face.views.borrow().detail.clone();
-    format!("mlfence {}\n{detail}\n\n/metrics  /healthz  /readyz\n", env!("CARGO_PKG_VERSION"))
 }
 
 async fn readiness(State(face): State<Face>) -> Response {
