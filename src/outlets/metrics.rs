@@ -395,11 +395,14 @@ impl Metrics {
         )?;
         let coverage = &view.inventory.coverage;
         let concerned = concerned(view);
-        self.source_success.retain(|(subscription, _), _| concerned.contains(subscription));
-        for subscription in coverage.subscriptions().filter(|subscription| concerned.contains(*subscription))
-        {
+        // That a subscription is swept at all is told of each: the rules hold what was open in one that is not.
+        let shown =
+            |subscription: &str, kind: Kind| kind == Kind::Subscriptions || concerned.contains(subscription);
+        self.source_success.retain(|(subscription, kind), _| shown(subscription, *kind));
+        for subscription in coverage.subscriptions() {
             let scope = ResourceId::subscription_scope(subscription);
-            for kind in Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind)) {
+            let kinds = Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind));
+            for kind in kinds.filter(|kind| shown(subscription, *kind)) {
                 let read = coverage.incomplete(kind, &scope).is_none();
                 up.with_label_values(&[subscription, kind.name()]).set(read.into());
                 if read {

@@ -223,6 +223,7 @@ mod tests {
             severity: Severity::High,
             status,
             subject: Subject { kind: SubjectKind::Subnet, id: id("subject"), workspace: None, hidden: false },
+            labels: std::collections::BTreeMap::new(),
             reason: None,
             reasons: Vec::new(),
             waiver: None,
