@@ -3,9 +3,10 @@
 #   docker build --build-arg VERSION=… --build-arg REVISION=$(git rev-parse HEAD) -t mlfence .
 #   docker run -v ./mlfence.yaml:/etc/mlfence/mlfence.yaml:ro -p 9464:9464 mlfence
 #
-# The configuration must say `http: {listen: "0.0.0.0:9464"}`, or nothing outside the container reaches the daemon,
-# and must not use the azure_cli credential, for there is no Azure CLI in the image. To keep the ledger, mount a folder that
-# the user 65532 may write in, and let `ledger.path` name a file there; nothing else of the image is written to.
+# The configuration must say `http: {listen: "0.0.0.0:9464"}`, or nothing outside the container reaches the daemon; metrics and
+# health are served there, and findings once it names `http.tokens`. It must not use the azure_cli credential, for there is no
+# Azure CLI in the image. To keep the ledger, mount a folder that the user 65532 may write in, and let `ledger.path` name a file
+# there; nothing else of the image is written to.
 
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /build

@@ -93,6 +93,7 @@ fn metrics() -> String {
     metrics.policy_errors(&judged.report);
     metrics.notified(vec!["high"]);
     metrics.reloaded(true, 1);
+    metrics.certificate(true).expect("a metric");
     let sweep = Sweep {
         results: &judged.report.results,
         hidden: &judged.hidden,
