@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk api race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,7 +8,7 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto clients-sdk
+test: tools lint unit kusto clients-sdk api
 
 # What the tests need besides Rust: Prometheus and Alertmanager with their tools, and Python for Microsoft's clients.
 tools:
@@ -65,6 +65,12 @@ clients-sdk:
 	cargo build --quiet -p armsim
 	tests/clients/environment.sh sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
+
+# Schemathesis makes up requests by docs/openapi.json, and against it, for a running daemon.
+api:
+	cargo build --quiet --workspace --bins
+	tests/clients/environment.sh api
+	target/clients/api/bin/python tests/clients/api.py
 
 # The same with Azure's command line, which takes 0.7 GB.
 clients: clients-sdk
