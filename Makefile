@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk api race mixes kills
+.PHONY: demo test tools lint unit kusto fuzz corpus clients clients-sdk api load race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -71,6 +71,11 @@ api:
 	cargo build --quiet --workspace --bins
 	tests/clients/environment.sh api
 	target/clients/api/bin/python tests/clients/api.py
+
+# Fifty clients on the API while the daemon sweeps a thousand workspaces.
+load:
+	cargo build --quiet --release --workspace --bins
+	python3 tests/race/load.py
 
 # The same with Azure's command line, which takes 0.7 GB.
 clients: clients-sdk
