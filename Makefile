@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit page kusto dashboards deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit page kusto dashboards deploy container manifest supply sbom fuzz corpus clients clients-sdk api load race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,7 +8,7 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto dashboards clients-sdk page deploy
+test: tools lint unit kusto dashboards clients-sdk api page deploy
 
 # What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, curl and sqlite3, which the documents'
 # commands use, a browser, and Python for Microsoft's clients and the tools of `make deploy`.
@@ -122,7 +122,18 @@ clients-sdk:
 	tests/environment.sh clients/sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
-# The same with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
+# Schemathesis makes up requests by docs/openapi.json, and against it, for a running daemon.
+api:
+	cargo build --quiet --workspace --bins
+	tests/environment.sh clients/api
+	target/clients/api/bin/python tests/clients/api.py
+
+# Fifty clients on the API while the daemon sweeps a thousand workspaces.
+load:
+	cargo build --quiet --release --workspace --bins
+	python3 tests/race/load.py
+
+# What `make clients-sdk` does, with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
 clients: clients-sdk
 	tests/environment.sh clients/az
 	target/clients/az/bin/python tests/clients/az.py

@@ -10,26 +10,28 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release, waive};
 use crate::azure::{self, CollectError};
+use crate::config;
 use crate::findings::Status;
 use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
 use crate::outlets::alertmanager::{self, Alert, Book, Outbox, Tally};
-use crate::outlets::http::{self, Face, Published, Swept};
+use crate::outlets::http::{self, Doors, Face, Listeners, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
 use crate::outlets::webhook;
 use crate::policy::Listed;
 use crate::severity::Severity;
+use crate::snapshot_file;
 use crate::sweep;
 
 use self::files::Files;
@@ -74,7 +76,7 @@ pub async fn run(
     setup: Setup,
     options: Options,
     history: History,
-    listener: TcpListener,
+    listeners: Listeners,
     mut reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
@@ -83,9 +85,15 @@ pub async fn run(
     daemon.recall().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
     let (trigger, mut triggered) = mpsc::channel(1);
-    let face = Face { views, store: daemon.history.store(), trigger };
+    let certificate = listeners.certificate.as_ref().map(http::Certificate::trouble);
+    let mut certificate = certificate.unwrap_or_else(|| watch::channel(None).1);
+    if listeners.certificate.is_some() {
+        daemon.metrics.certificate(true)?;
+    }
+    let doors = Doors { http: daemon.doors.subscribe(), certificate: certificate.clone() };
+    let face = Face { views, store: daemon.history.store(), trigger, doors };
     let (stop, stopped) = watch::channel(false);
-    let listening = tokio::spawn(http::serve(listener, face, stop_signal(stopped)));
+    let listening = tokio::spawn(http::serve(listeners, face, stop_signal(stopped)));
     let mut listening = pin!(listening);
     // What stood before a restart is renewed at once: the first sweep may fail for days.
     let (outbox, sent) = watch::channel(Arc::clone(&daemon.outbox));
@@ -97,15 +105,34 @@ pub async fn run(
     telling.spawn(alertmanager::run(sent, counted));
     telling.spawn(webhook::run(ordered, daemon.history.store(), counted_events));
     let mut files = Files::new(Arc::clone(&options));
+    let mut loads = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     'sweeps: loop {
         let started = Instant::now();
-        let sweep = daemon.sweep();
-        // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
-        let published = tokio::select! {
-            published = sweep => published?,
-            () = &mut shutdown => break,
-            ended = &mut listening => return Err(listener_error(ended)),
+        // What was loaded while it swept takes effect after it; who may read does at once, for a token may be taken back.
+        let mut loaded = None;
+        let doors = Arc::clone(&daemon.doors);
+        let published = {
+            // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
+            let mut sweep = pin!(daemon.sweep());
+            loop {
+                tokio::select! {
+                    published = &mut sweep => break published?,
+                    () = &mut shutdown => break 'sweeps,
+                    ended = &mut listening => return Err(listener_error(ended)),
+                    Some(()) = reload.recv() => load(&mut loads, &options),
+                    () = files.changed() => {
+                        info!("the files of configuration and policies changed");
+                        load(&mut loads, &options);
+                    }
+                    Some(read) = loads.join_next() => {
+                        if let Ok((_, Ok(setup))) = &read {
+                            open(&doors, &setup.config.http);
+                        }
+                        loaded = Some(read);
+                    }
+                }
+            }
         };
         // Published first, told after: who reads of a sweep in the log finds it at the listener.
         let (failed, detail) = (daemon.is_in_trouble(), published.detail.clone());
@@ -118,7 +145,24 @@ pub async fn run(
         outbox.send_replace(Arc::clone(&daemon.outbox));
         orders.send_replace(Arc::new(daemon.orders()));
         let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
+        // Whoever asks again and again gets no more of Azure than the shortest interval would.
+        let least = daemon.setup.config.least_interval();
+        let mut rest = pin!(tokio::time::sleep(least.saturating_sub(started.elapsed())));
+        let mut rested = false;
         loop {
+            if let Some(read) = loaded.take() {
+                match read {
+                    Ok((sources, setup)) => {
+                        files.reads(sources);
+                        daemon.reload(setup);
+                        orders.send_replace(Arc::new(daemon.orders()));
+                    }
+                    Err(error) => {
+                        daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")])))
+                    }
+                }
+                break;
+            }
             tokio::select! {
                 () = &mut pause => break,
                 () = &mut shutdown => break 'sweeps,
@@ -130,7 +174,6 @@ pub async fn run(
                     daemon.metrics.notifications("alertmanager", sent.accepted, sent.failures);
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
-                    continue;
                 }
                 Ok(()) = events.changed() => {
                     let sent = *events.borrow_and_update();
@@ -138,33 +181,23 @@ pub async fn run(
                     daemon.count_backlog().await;
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
-                    continue;
                 }
-                Some(()) = triggered.recv() => {
-                    info!("a sweep was asked for");
-                    break;
+                () = &mut rest, if !rested => rested = true,
+                // Until then it stays in the channel, and whoever asks next learns that one is waiting.
+                Some(()) = triggered.recv(), if rested => break,
+                Ok(()) = certificate.changed() => {
+                    let taken = certificate.borrow_and_update().is_none();
+                    daemon.metrics.certificate(taken)?;
+                    let metrics = daemon.render()?;
+                    publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
                 }
-                Some(()) = reload.recv() => {}
-                () = files.changed() => info!("the files of configuration and policies changed"),
+                Some(()) = reload.recv() => load(&mut loads, &options),
+                () = files.changed() => {
+                    info!("the files of configuration and policies changed");
+                    load(&mut loads, &options);
+                }
+                Some(read) = loads.join_next() => loaded = Some(read),
             }
-            // Policies are checked by running their tests, which may take its time; the signal to end must not.
-            let options = Arc::clone(&options);
-            let loading = tokio::task::spawn_blocking(move || {
-                (options.sources(), Setup::load(Some(&options.config), &options.policies))
-            });
-            tokio::select! {
-                loaded = loading => match loaded {
-                    Ok((sources, loaded)) => {
-                        files.reads(sources);
-                        daemon.reload(loaded);
-                        orders.send_replace(Arc::new(daemon.orders()));
-                    }
-                    Err(error) => daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")]))),
-                },
-                () = &mut shutdown => break 'sweeps,
-                ended = &mut listening => return Err(listener_error(ended)),
-            }
-            break;
         }
     }
     info!("shutting down");
@@ -176,6 +209,23 @@ pub async fn run(
     // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
     let _ = tokio::time::timeout(Duration::from_secs(1), daemon.history.close()).await;
     Ok(())
+}
+
+/// What the files held, and the setup that they make.
+type Loaded = (Sources, Result<Setup, SetupError>);
+
+/// Begins to read the setup anew. Policies are checked by running their tests, which may take its time; neither a sweep nor
+/// the signal to end must wait for that.
+fn load(loads: &mut JoinSet<Loaded>, options: &Arc<Options>) {
+    let options = Arc::clone(options);
+    loads.spawn_blocking(move || (options.sources(), Setup::load(Some(&options.config), &options.policies)));
+}
+
+/// Lets in whom the table says from now on. What is open to those without a token hangs on the address that is bound, not
+/// on one of the next start.
+fn open(doors: &watch::Sender<Arc<config::Http>>, http: &config::Http) {
+    let listen = doors.borrow().listen;
+    doors.send_replace(Arc::new(config::Http { listen, ..http.clone() }));
 }
 
 fn listener_error(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> DaemonError {
@@ -229,6 +279,12 @@ struct Daemon {
     dropped: Option<BTreeMap<String, i64>>,
     /// Why the last reload was refused.
     refused: Option<String>,
+    /// Who may read; the listeners look here.
+    doors: Arc<watch::Sender<Arc<config::Http>>>,
+    /// The last sweep's snapshot as a file, if it is offered.
+    snapshot: Option<Bytes>,
+    /// Why what is shown is older than it should be.
+    trouble: Option<String>,
 }
 
 impl Daemon {
@@ -241,6 +297,9 @@ impl Daemon {
             client: azure::Client::new(&setup.config)?,
             metrics,
             policies: setup.listed().into(),
+            doors: Arc::new(watch::Sender::new(Arc::new(setup.config.http.clone()))),
+            snapshot: None,
+            trouble: None,
             setup: Arc::new(setup),
             history,
             failures: 0,
@@ -296,7 +355,8 @@ impl Daemon {
             .map(|subscription| subscription.id.to_ascii_lowercase())
             .collect();
         let judging = Instant::now();
-        let judged = self.judge(snapshot).await;
+        let (judged, file) = self.judge(snapshot).await;
+        self.snapshot = file;
         self.metrics.phase("collect", collect);
         self.metrics.phase("judge", judging.elapsed());
         self.metrics.phase("total", started.elapsed());
@@ -347,6 +407,7 @@ impl Daemon {
             self.history.trouble().map(|trouble| format!("; {trouble}")).unwrap_or_default(),
         );
         self.metrics.policy_errors(report);
+        self.trouble = self.history.trouble().map(str::to_owned);
         let Judged { report, inventory, .. } = judged;
         self.metrics.learn_tags(&report, self.history.open_findings());
         if let Some(tags) = self.metrics.tags() {
@@ -356,17 +417,22 @@ impl Daemon {
         self.published(true, detail).await
     }
 
-    async fn judge(&self, mut snapshot: Snapshot) -> Judged {
+    /// Judges a snapshot, and makes a file of it if one is offered: its records are gone afterwards.
+    async fn judge(&self, mut snapshot: Snapshot) -> (Judged, Option<Bytes>) {
         let setup = Arc::clone(&self.setup);
         let judging = tokio::task::spawn_blocking(move || {
+            let file = setup.config.http.snapshot.then(|| snapshot_file::packed(&snapshot));
             let mut judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::new());
             waive(&setup, &mut judged, OffsetDateTime::now_utc());
-            judged
+            (judged, file)
         });
-        match judging.await {
+        let (judged, file) = match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        };
+        let file =
+            file.and_then(|packed| packed.map_err(|error| error!("no snapshot is offered: {error}")).ok());
+        (judged, file.map(Bytes::from))
     }
 
     /// Goes on with the alerts, and the tags of findings, of before the restart.
@@ -454,6 +520,7 @@ impl Daemon {
             }
             None => format!("the sweep failed, none has finished yet: {error}"),
         };
+        self.trouble = Some(format!("the last sweep failed: {error}"));
         self.published(self.last.is_some(), detail).await
     }
 
@@ -469,8 +536,10 @@ impl Daemon {
             sweeps: sweeps.into(),
             policies: Arc::clone(&self.policies),
             declarations: Arc::new(self.setup.config.expectations.clone()),
+            snapshot: self.snapshot.clone(),
+            index: Arc::default(),
         };
-        Ok(Published { metrics: self.render()?, ready, detail, view })
+        Ok(Published { metrics: self.render()?, ready, detail, trouble: self.trouble.clone(), view })
     }
 
     fn render(&mut self) -> Result<String, DaemonError> {
@@ -506,8 +575,15 @@ impl Daemon {
             Ok(setup) => setup,
             Err(error) => return self.refuse(&error),
         };
-        if setup.config.listen != self.setup.config.listen {
+        let (http, before) = (&setup.config.http, &self.setup.config.http);
+        if http.listen != before.listen {
             warn!("`http.listen` changed; a new address takes effect at the next start");
+        }
+        if http.metrics != before.metrics {
+            warn!("`http.metrics.listen` changed; a new address takes effect at the next start");
+        }
+        if http.tls.is_some() != before.tls.is_some() {
+            warn!("`http.tls` came or went; that takes effect at the next start");
         }
         match azure::Client::new(&setup.config) {
             Ok(client) => self.client = client,
@@ -524,6 +600,10 @@ impl Daemon {
         // Another address counts even if the next sweep fails.
         Arc::make_mut(&mut self.outbox).settings = setup.config.alertmanager.clone();
         self.policies = setup.listed().into();
+        open(&self.doors, &setup.config.http);
+        if !setup.config.http.snapshot {
+            self.snapshot = None;
+        }
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
     }
@@ -531,6 +611,8 @@ impl Daemon {
     fn refuse(&mut self, error: &dyn std::error::Error) {
         let now = OffsetDateTime::now_utc();
         self.metrics.reloaded(false, now.unix_timestamp());
+        // They may have been opened for a setup that is refused after all.
+        open(&self.doors, &self.setup.config.http);
         // One line, and no longer than anybody would read.
         let problems: String = error.to_string().replace('\n', "; ").chars().take(1000).collect();
         let at = now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default();

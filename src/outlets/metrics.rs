@@ -74,6 +74,7 @@ pub struct Metrics {
     events_dropped: IntCounterVec,
     reload_successful: Gauge,
     reload_success: Gauge,
+    certificate: Option<Gauge>,
     bundle: String,
     details: Details,
 }
@@ -178,6 +179,7 @@ impl Metrics {
                 ),
                 &["receiver"],
             )?,
+            certificate: None,
             reload_successful: Gauge::new(
                 "mlfence_config_last_reload_successful",
                 "1 if the last reload of configuration and policies was taken, else 0.",
@@ -294,6 +296,17 @@ impl Metrics {
         }
     }
 
+    /// Notes that the listeners' certificate was read, or refused. Without TLS there is nothing to note.
+    pub fn certificate(&mut self, taken: bool) -> Built<()> {
+        let gauge = Gauge::new(
+            "mlfence_tls_last_reload_successful",
+            "1 if the listeners use the certificate that is in its files, 0 if that was refused; absent without TLS.",
+        )?;
+        gauge.set(f64::from(u8::from(taken)));
+        self.certificate = Some(gauge);
+        Ok(())
+    }
+
     /// The exposition: of the last view, or without the series of a sweep before the first one ended.
     pub fn render(&mut self, view: Option<&View<'_>>) -> Built<String> {
         let registry = self.registry()?;
@@ -341,7 +354,7 @@ impl Metrics {
     }
 
     fn lasting(&self) -> Vec<Box<dyn Collector>> {
-        vec![
+        let mut all: Vec<Box<dyn Collector>> = vec![
             Box::new(self.requests.clone()),
             Box::new(self.retries.clone()),
             Box::new(self.failures.clone()),
@@ -359,7 +372,11 @@ impl Metrics {
             Box::new(self.events_dropped.clone()),
             Box::new(self.reload_successful.clone()),
             Box::new(self.reload_success.clone()),
-        ]
+        ];
+        if let Some(certificate) = &self.certificate {
+            all.push(Box::new(certificate.clone()));
+        }
+        all
     }
 
     /// Notes the policies that failed in a sweep.

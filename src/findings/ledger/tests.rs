@@ -470,7 +470,7 @@ fn a_configuration_put_right_behind_a_gap_leaves_its_findings_open_and_stale() {
         assert_eq!((back.resolved.len(), changes.reopened.len()), (0, 1));
 
         // Somebody else accepts it now, and that holds until it ends, too.
-        let (accepted, changes) = advance_blind(&decided, &[mine.clone()], 1_000, 3);
+        let (accepted, changes) = advance_blind(&decided, std::slice::from_ref(&mine), 1_000, 3);
         assert_eq!((accepted.open.len(), changes), (0, Changes::default()));
         assert_eq!(advance_blind(&accepted, &[], 1_000, 4).1.reopened.len(), 1);
 
