@@ -295,8 +295,7 @@ async fn a_resolved_finding_is_still_told() {
     daemon.kill();
     let config = folder.path().join("mlfence.yaml");
     let text = std::fs::read_to_string(&config).expect("a configuration");
-    std::fs::write(&config, format!("{text}\npolicies: {{ disabled: [AKS-002] }}\n"))
-        .expect("written");
+    std::fs::write(&config, format!("{text}\npolicies: {{ disabled: [AKS-002] }}\n")).expect("written");
     let daemon = Serving::start(&server, &config);
     daemon.log("last sweep");
     let site = Site { daemon, server, folder };
