@@ -83,6 +83,7 @@ async fn what_a_running_daemon_exposes_is_what_the_readme_lists() {
         "mlfence_notification_failures_total",
         "mlfence_notifications_total",
         "mlfence_notified_severity_info",
+        "mlfence_tls_last_reload_successful",
         "mlfence_webhook_events_dropped_total",
         "mlfence_webhook_events_waiting",
     ];

@@ -101,6 +101,13 @@ impl Resolved {
     }
 }
 
+impl Resolved {
+    /// Whether somebody accepted it from its first sight on, so that it was never open.
+    pub fn was_never_open(&self) -> bool {
+        self.resolution == Resolution::Waived && self.at == self.finding.opened_at
+    }
+}
+
 /// Why a finding was resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {

@@ -10,7 +10,7 @@ use super::{View, moment};
 use crate::facts;
 use crate::findings::PolicyResult;
 use crate::findings::judge::{Subject, Violation};
-use crate::findings::ledger::{Finding, Resolution};
+use crate::findings::ledger::{Finding, Resolution, Resolved};
 use crate::inventory::ResourceId;
 use crate::severity::Severity;
 
@@ -209,6 +209,7 @@ impl Found {
         let resolved = ledger.resolved.get(&entry.id);
         if let Some(finding) = ledger.finding(&entry.id) {
             let (title, subscription, subscription_name) = frame(&finding.policy, &finding.subject);
+            let opened = entry.state != State::Pending && !resolved.is_some_and(Resolved::was_never_open);
             return Some(Shown {
                 id: &entry.id,
                 state: entry.state,
@@ -224,7 +225,7 @@ impl Found {
                 subscription_name,
                 evidence_digest: &finding.evidence,
                 first_seen: Some(moment(finding.first_seen)),
-                opened_at: (entry.state != State::Pending).then(|| moment(finding.opened_at)),
+                opened_at: opened.then(|| moment(finding.opened_at)),
                 confirmed_at: Some(moment(finding.confirmed_at)),
                 stale_since: finding.stale_since.map(moment),
                 resolved_at: resolved.map(|resolved| moment(resolved.at)),
