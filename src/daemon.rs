@@ -61,6 +61,9 @@ pub enum DaemonError {
     /// Nobody is told of findings any more.
     #[error("a task that sends alerts or events ended")]
     Outlets,
+    /// Nobody looks after the files any more.
+    #[error("the task that watches the files ended")]
+    Files,
     /// A metric is ill-formed.
     #[error("the metrics cannot be rendered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -73,10 +76,9 @@ pub async fn run(
     options: Options,
     history: History,
     listener: TcpListener,
-    mut reload: mpsc::Receiver<()>,
+    reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let options = Arc::new(options);
     let mut daemon = Daemon::new(setup, history)?;
     daemon.recall_book().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
@@ -93,7 +95,7 @@ pub async fn run(
     let mut telling = JoinSet::new();
     telling.spawn(alertmanager::run(sent, counted));
     telling.spawn(webhook::run(ordered, daemon.history.store(), counted_events));
-    let mut files = Files::new(Arc::clone(&options));
+    let mut files = Files::watch(Arc::new(options), reload);
     let mut shutdown = pin!(shutdown);
     'sweeps: loop {
         let started = Instant::now();
@@ -113,6 +115,12 @@ pub async fn run(
             info!("{detail}")
         }
         outbox.send_replace(Arc::clone(&daemon.outbox));
+        // Before the pause, which sweeps that take longer than the interval do not have.
+        if let Some(loaded) = files.ready() {
+            daemon.reload(loaded);
+            orders.send_replace(Arc::new(daemon.orders()));
+            continue;
+        }
         orders.send_replace(Arc::new(daemon.orders()));
         let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
         loop {
@@ -141,27 +149,12 @@ pub async fn run(
                     info!("a sweep was asked for");
                     break;
                 }
-                Some(()) = reload.recv() => {}
-                () = files.changed() => info!("the files of configuration and policies changed"),
+                loaded = files.loaded() => {
+                    daemon.reload(loaded.ok_or(DaemonError::Files)?);
+                    orders.send_replace(Arc::new(daemon.orders()));
+                    break;
+                }
             }
-            // Policies are checked by running their tests, which may take its time; the signal to end must not.
-            let options = Arc::clone(&options);
-            let loading = tokio::task::spawn_blocking(move || {
-                (options.sources(), Setup::load(Some(&options.config), &options.policies))
-            });
-            tokio::select! {
-                loaded = loading => match loaded {
-                    Ok((sources, loaded)) => {
-                        files.reads(sources);
-                        daemon.reload(loaded);
-                        orders.send_replace(Arc::new(daemon.orders()));
-                    }
-                    Err(error) => daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")]))),
-                },
-                () = &mut shutdown => break 'sweeps,
-                ended = &mut listening => return Err(listener_error(ended)),
-            }
-            break;
         }
     }
     info!("shutting down");
