@@ -4,9 +4,10 @@
 #   docker build --target armsim -t armsim .
 #   docker run --read-only --cap-drop ALL -v ./mlfence.yaml:/etc/mlfence/mlfence.yaml:ro -p 9464:9464 mlfence
 #
-# The configuration must say `http: {listen: "0.0.0.0:9464"}`, or nothing outside the container reaches the daemon,
-# and must not use the azure_cli credential, for there is no Azure CLI in the image. To keep the ledger, mount a volume at
-# /var/lib/mlfence and set `ledger: {path: /var/lib/mlfence/ledger.db}`; nothing else of the image is written to.
+# The configuration must say `http: {listen: "0.0.0.0:9464"}`, or nothing outside the container reaches the daemon; metrics and
+# health are served there, and findings once it names `http.tokens`. It must not use the azure_cli credential, for there is no
+# Azure CLI in the image. To keep the ledger, mount a volume at /var/lib/mlfence and set
+# `ledger: {path: /var/lib/mlfence/ledger.db}`; nothing else of the image is written to.
 #
 # For several architectures, each built by a machine, or an emulation, of its own kind; nothing here is told which:
 #

@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. `make clients` has Azure's own command line judge the simulator too.
 
-.PHONY: demo test tools lint unit kusto dashboards deploy container manifest supply sbom fuzz corpus clients clients-sdk race mixes kills
+.PHONY: demo test tools lint unit page kusto dashboards deploy container manifest supply sbom fuzz corpus clients clients-sdk api load race mixes kills
 
 # A simulated Azure and the daemon on it; ends with Ctrl-C.
 demo:
@@ -8,16 +8,19 @@ demo:
 	@tests/demo.sh
 
 # Everything that must hold before a change goes in.
-test: tools lint unit kusto dashboards clients-sdk deploy
+test: tools lint unit kusto dashboards clients-sdk api page deploy
 
-# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, and Python for Microsoft's clients
-# and the tools of `make deploy`.
+# What the tests need besides Rust: Prometheus and Alertmanager with their tools, systemd's, curl and sqlite3, which the documents'
+# commands use, a browser, and Python for Microsoft's clients and the tools of `make deploy`.
 tools:
 	@missing=; \
 	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing=prometheus; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v sqlite3 >/dev/null || missing="$$missing sqlite3"; \
 	[ -z "$$missing" ] || { \
 	  echo "installing the Debian packages $$missing"; \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
@@ -85,6 +88,15 @@ dashboards: tests/grafana/node_modules/.package-lock.json
 tests/grafana/node_modules/.package-lock.json: tests/grafana/package-lock.json
 	npm ci --prefix tests/grafana --no-audit --no-fund
 
+# A real browser opens the page, on a desk and a phone, in light and dark; the pictures are left in target/page. With
+# MLFENCE_PICTURE=docs/images/page.png it also makes the README's picture anew.
+page: tests/browser/node_modules/.package-lock.json
+	cargo build --quiet --workspace --bins
+	node --test tests/browser/page.test.js
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	npm ci --prefix tests/browser --no-audit --no-fund
+
 # Fuzzes each target for so many minutes from its kept inputs on. What is new stays below tests/fuzz/target; `make corpus`
 # keeps the fewest of all inputs that reach as much code, besides those that have a name. Both need cargo-fuzz
 # (`cargo install cargo-fuzz`) and a C++ compiler.
@@ -110,7 +122,18 @@ clients-sdk:
 	tests/environment.sh clients/sdk
 	target/clients/sdk/bin/python tests/clients/sdk.py
 
-# The same with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
+# Schemathesis makes up requests by docs/openapi.json, and against it, for a running daemon.
+api:
+	cargo build --quiet --workspace --bins
+	tests/environment.sh clients/api
+	target/clients/api/bin/python tests/clients/api.py
+
+# Fifty clients on the API while the daemon sweeps a thousand workspaces.
+load:
+	cargo build --quiet --release --workspace --bins
+	python3 tests/race/load.py
+
+# What `make clients-sdk` does, with Azure's command line, which takes 0.7 GB; it also parses the commands of deploy/azure.
 clients: clients-sdk
 	tests/environment.sh clients/az
 	target/clients/az/bin/python tests/clients/az.py
@@ -126,6 +149,6 @@ race:
 mixes:
 	MLFENCE_MIXES=$${MLFENCE_MIXES:-2000} cargo test --release --test unkind random_mixes
 
-# Two hundred kills of a daemon under a changing estate, instead of the thirty of `make test`.
+# Two hundred kills of a daemon under a changing estate, and as many of one that tells receivers, instead of the few of `make test`.
 kills:
-	MLFENCE_KILLS=$${MLFENCE_KILLS:-200} cargo test --test ledger_kill
+	MLFENCE_KILLS=$${MLFENCE_KILLS:-200} cargo test --test ledger_kill --test webhook_kill

@@ -130,6 +130,10 @@ fn beside(path: &Path, config: &mut Config) {
     if let Some(ledger) = &mut config.ledger.path {
         *ledger = folder.join(&ledger);
     }
+    if let Some(tls) = &mut config.http.tls {
+        tls.certificate = folder.join(&tls.certificate);
+        tls.key = folder.join(&tls.key);
+    }
     if let Some(authorization) = &mut config.alertmanager.authorization {
         let path = authorization.path_mut();
         *path = folder.join(&path);

@@ -64,6 +64,8 @@ enum Command {
     Permissions(PermissionsArguments),
     /// Ask the local daemon whether it is well; for container health checks.
     Health(HealthArguments),
+    /// Make a token for the daemon's page and API.
+    Token(TokenArguments),
 }
 
 /// Where the configuration and further policies are.
@@ -353,6 +355,48 @@ pub struct HealthArguments {
     pub(crate) ready: bool,
 }
 
+/// Arguments of `token`.
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    /// Whose it is, for the log: letters, digits, dots, dashes and underscores.
+    #[arg(long, default_value = "reader", value_parser = token_name)]
+    pub(crate) name: String,
+    /// What it is good for; may be repeated.
+    #[arg(long, value_enum, default_value = "read")]
+    pub(crate) scope: Vec<ScopeArgument>,
+}
+
+fn token_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&text.len()) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("use at most 64 letters, digits, dots, dashes and underscores".to_owned())
+    }
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScopeArgument {
+    /// Read everything, the metrics included.
+    Read,
+    /// Read the metrics alone.
+    Metrics,
+    /// Ask for a sweep.
+    Trigger,
+}
+
+impl ScopeArgument {
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ScopeArgument::Read => "read",
+            ScopeArgument::Metrics => "metrics",
+            ScopeArgument::Trigger => "trigger",
+        }
+    }
+}
+
 /// How to print results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -400,6 +444,7 @@ impl Cli {
             Command::Permissions(arguments) => commands::permissions::run(&arguments),
             Command::Config(ConfigCommand::Check { config }) => commands::config::check(&config),
             Command::Health(arguments) => commands::health::run(&arguments),
+            Command::Token(arguments) => commands::token::run(&arguments),
         };
         match code {
             Ok(code) => ExitCode::from(code),

@@ -9,6 +9,7 @@ pub mod permissions;
 pub mod policy;
 pub mod serve;
 pub mod snapshot;
+pub mod token;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

@@ -17,6 +17,7 @@ use crate::severity::Severity;
 use crate::yaml::{self, Node, Problem};
 
 pub use self::alertmanager::Alertmanager;
+pub use self::http::Http;
 pub use self::metrics::{Detail, Metrics};
 pub(crate) use self::read::is_loopback;
 pub use self::webhook::Webhook;
@@ -53,8 +54,8 @@ pub struct Config {
     pub webhooks: Vec<Webhook>,
     /// What the daemon remembers.
     pub ledger: Ledger,
-    /// Where the daemon listens.
-    pub listen: SocketAddr,
+    /// Where the daemon listens, and who may read what there.
+    pub http: Http,
 }
 
 /// A national cloud of Azure. The hosts are those of Microsoft's SDK tables.
@@ -274,7 +275,7 @@ impl Default for Config {
             alertmanager: Alertmanager::default(),
             webhooks: Vec::new(),
             ledger: Ledger::default(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            http: Http::default(),
         }
     }
 }
@@ -297,18 +298,29 @@ impl Config {
         self.alertmanager.external_url.as_ref()
     }
 
-    /// Where a daemon with this configuration listens, whatever else may be wrong with the text: a running daemon keeps
-    /// what it had, and its health must not hang on a file that somebody is editing.
-    pub fn listen_of(text: &str) -> SocketAddr {
-        let listen = yaml::read(text, |node| {
+    /// The shortest time from the start of one sweep to the start of the next: a simulated Azure has nobody whose rate
+    /// limits a hasty daemon would use up.
+    pub fn least_interval(&self) -> Duration {
+        if self.endpoints.is_some() { Duration::from_millis(100) } else { Duration::from_secs(10) }
+    }
+
+    /// Where a daemon with this configuration listens, and whether by TLS, whatever else may be wrong with the text: a
+    /// running daemon keeps what it had, and its health must not hang on a file that somebody is editing.
+    pub fn listen_of(text: &str) -> (SocketAddr, bool) {
+        let found = yaml::read(text, |node| {
             let mut http = node.table()?.take("http")?.table()?;
-            http.take("listen")?.parsed()
+            let tls = http.take("tls").and_then(|node| node.table());
+            let tls =
+                tls.is_some_and(|mut tls| tls.take("certificate").is_some() || tls.take("key").is_some());
+            Some((http.take("listen").and_then(|node| node.parsed()), tls))
         });
-        listen.0.flatten().unwrap_or(Self::default().listen)
+        let (listen, tls) = found.0.flatten().unwrap_or_default();
+        (listen.unwrap_or(Http::default().listen), tls)
     }
 }
 
 pub mod alertmanager;
+pub mod http;
 mod labels;
 pub mod metrics;
 mod read;

@@ -10,24 +10,28 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::audit::{Judged, PolicyArguments, Setup, SetupError, Sources, judge_and_release, waive};
 use crate::azure::{self, CollectError};
+use crate::config;
 use crate::findings::Status;
 use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
-use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
-use crate::outlets::http::{self, Face, Published, Swept};
+use crate::outlets::alertmanager::{self, Alert, Book, Outbox, Tally};
+use crate::outlets::http::{self, Doors, Face, Listeners, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
 use crate::outlets::webhook;
 use crate::policy::Listed;
 use crate::severity::Severity;
+use crate::snapshot_file;
 use crate::sweep;
 
 use self::files::Files;
@@ -75,19 +79,26 @@ pub async fn run(
     setup: Setup,
     options: Options,
     history: History,
-    listener: TcpListener,
+    listeners: Listeners,
     reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     let mut daemon = Daemon::new(setup, history)?;
-    daemon.recall_book().await;
+    daemon.recall().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
     let (trigger, mut triggered) = mpsc::channel(1);
-    let face = Face { views, store: daemon.history.store(), trigger };
+    let certificate = listeners.certificate.as_ref().map(http::Certificate::trouble);
+    let mut certificate = certificate.unwrap_or_else(|| watch::channel(None).1);
+    if listeners.certificate.is_some() {
+        daemon.metrics.certificate(true)?;
+    }
+    let doors = Doors { http: daemon.doors.subscribe(), certificate: certificate.clone() };
+    let face = Face { views, store: daemon.history.store(), trigger, doors };
     let (stop, stopped) = watch::channel(false);
-    let listening = tokio::spawn(http::serve(listener, face, stop_signal(stopped)));
+    let listening = tokio::spawn(http::serve(listeners, face, stop_signal(stopped)));
     let mut listening = pin!(listening);
-    let (outbox, sent) = watch::channel(Arc::new(Outbox::default()));
+    // What stood before a restart is renewed at once: the first sweep may fail for days.
+    let (outbox, sent) = watch::channel(Arc::clone(&daemon.outbox));
     let (counted, mut tally) = watch::channel(Tally::default());
     // What waits since before the restart is sent at once.
     let (orders, ordered) = watch::channel(Arc::new(daemon.orders()));
@@ -99,12 +110,26 @@ pub async fn run(
     let mut shutdown = pin!(shutdown);
     'sweeps: loop {
         let started = Instant::now();
-        let sweep = daemon.sweep();
-        // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
-        let published = tokio::select! {
-            published = sweep => published?,
-            () = &mut shutdown => break,
-            ended = &mut listening => return Err(listener_error(ended)),
+        // What was loaded while it swept takes effect after it; who may read does at once, for a token may be taken back.
+        let mut loaded = Vec::new();
+        let doors = Arc::clone(&daemon.doors);
+        let published = {
+            // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
+            let mut sweep = pin!(daemon.sweep());
+            loop {
+                tokio::select! {
+                    published = &mut sweep => break published?,
+                    () = &mut shutdown => break 'sweeps,
+                    ended = &mut listening => return Err(listener_error(ended)),
+                    read = files.loaded() => {
+                        let read = read.ok_or(DaemonError::Files)?;
+                        if let Ok(setup) = &read {
+                            open(&doors, &setup.config.http);
+                        }
+                        loaded.push(read);
+                    }
+                }
+            }
         };
         // Published first, told after: who reads of a sweep in the log finds it at the listener.
         let (failed, detail) = (daemon.is_in_trouble(), published.detail.clone());
@@ -115,15 +140,18 @@ pub async fn run(
             info!("{detail}")
         }
         outbox.send_replace(Arc::clone(&daemon.outbox));
-        // Before the pause, which sweeps that take longer than the interval do not have.
-        if let Some(loaded) = files.ready() {
-            daemon.reload(loaded);
-            orders.send_replace(Arc::new(daemon.orders()));
-            continue;
-        }
         orders.send_replace(Arc::new(daemon.orders()));
         let mut pause = pin!(tokio::time::sleep(daemon.pause().saturating_sub(started.elapsed())));
+        // Whoever asks again and again gets no more of Azure than the shortest interval would.
+        let least = daemon.setup.config.least_interval();
+        let mut rest = pin!(tokio::time::sleep(least.saturating_sub(started.elapsed())));
+        let mut rested = false;
         loop {
+            if !loaded.is_empty() {
+                loaded.into_iter().for_each(|read| daemon.reload(read));
+                orders.send_replace(Arc::new(daemon.orders()));
+                break;
+            }
             tokio::select! {
                 () = &mut pause => break,
                 () = &mut shutdown => break 'sweeps,
@@ -135,7 +163,6 @@ pub async fn run(
                     daemon.metrics.notifications("alertmanager", sent.accepted, sent.failures);
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
-                    continue;
                 }
                 Ok(()) = events.changed() => {
                     let sent = *events.borrow_and_update();
@@ -143,17 +170,17 @@ pub async fn run(
                     daemon.count_backlog().await;
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
-                    continue;
                 }
-                Some(()) = triggered.recv() => {
-                    info!("a sweep was asked for");
-                    break;
+                () = &mut rest, if !rested => rested = true,
+                // Until then it stays in the channel, and whoever asks next learns that one is waiting.
+                Some(()) = triggered.recv(), if rested => break,
+                Ok(()) = certificate.changed() => {
+                    let taken = certificate.borrow_and_update().is_none();
+                    daemon.metrics.certificate(taken)?;
+                    let metrics = daemon.render()?;
+                    publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
                 }
-                loaded = files.loaded() => {
-                    daemon.reload(loaded.ok_or(DaemonError::Files)?);
-                    orders.send_replace(Arc::new(daemon.orders()));
-                    break;
-                }
+                read = files.loaded() => loaded.push(read.ok_or(DaemonError::Files)?),
             }
         }
     }
@@ -166,6 +193,13 @@ pub async fn run(
     // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
     let _ = tokio::time::timeout(Duration::from_secs(1), daemon.history.close()).await;
     Ok(())
+}
+
+/// Lets in whom the table says from now on. What is open to those without a token hangs on the address that is bound, not
+/// on one of the next start.
+fn open(doors: &watch::Sender<Arc<config::Http>>, http: &config::Http) {
+    let listen = doors.borrow().listen;
+    doors.send_replace(Arc::new(config::Http { listen, ..http.clone() }));
 }
 
 fn listener_error(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> DaemonError {
@@ -187,6 +221,22 @@ const SHOWN_SWEEPS: i64 = 100;
 /// The name under which the alerts are kept.
 const BOOK: &str = "alertmanager";
 
+/// The name under which the tags of single findings' series are kept.
+const TAGS: &str = "metrics";
+
+/// What was written down under a name before the restart.
+async fn recalled<T: DeserializeOwned>(history: &History, name: &str) -> Option<T> {
+    match history.outlet(name).await {
+        Ok(text) => serde_json::from_str(&text?)
+            .inspect_err(|error| warn!("what {name} knew before the restart is not known any more: {error}"))
+            .ok(),
+        Err(error) => {
+            error!("{error}");
+            None
+        }
+    }
+}
+
 struct Daemon {
     setup: Arc<Setup>,
     client: azure::Client,
@@ -203,6 +253,12 @@ struct Daemon {
     dropped: Option<BTreeMap<String, i64>>,
     /// Why the last reload was refused.
     refused: Option<String>,
+    /// Who may read; the listeners look here.
+    doors: Arc<watch::Sender<Arc<config::Http>>>,
+    /// The last sweep's snapshot as a file, if it is offered.
+    snapshot: Option<Bytes>,
+    /// Why what is shown is older than it should be.
+    trouble: Option<String>,
 }
 
 impl Daemon {
@@ -215,6 +271,9 @@ impl Daemon {
             client: azure::Client::new(&setup.config)?,
             metrics,
             policies: setup.listed().into(),
+            doors: Arc::new(watch::Sender::new(Arc::new(setup.config.http.clone()))),
+            snapshot: None,
+            trouble: None,
             setup: Arc::new(setup),
             history,
             failures: 0,
@@ -270,7 +329,8 @@ impl Daemon {
             .map(|subscription| subscription.id.to_ascii_lowercase())
             .collect();
         let judging = Instant::now();
-        let judged = self.judge(snapshot).await;
+        let (judged, file) = self.judge(snapshot).await;
+        self.snapshot = file;
         self.metrics.phase("collect", collect);
         self.metrics.phase("judge", judging.elapsed());
         self.metrics.phase("total", started.elapsed());
@@ -300,7 +360,7 @@ impl Daemon {
         self.metrics.changes(&changes);
         let first = never_swept && self.history.trouble().is_none();
         self.tell(&judged, first, finished_at);
-        self.keep_book().await;
+        self.keep(BOOK, &self.book).await;
         self.written += 1;
         self.count_backlog().await;
         self.failures = 0;
@@ -321,42 +381,53 @@ impl Daemon {
             self.history.trouble().map(|trouble| format!("; {trouble}")).unwrap_or_default(),
         );
         self.metrics.policy_errors(report);
+        self.trouble = self.history.trouble().map(str::to_owned);
         let Judged { report, inventory, .. } = judged;
+        self.metrics.learn_tags(&report, self.history.open_findings());
+        if let Some(tags) = self.metrics.tags() {
+            self.keep(TAGS, tags).await;
+        }
         self.last = Some(Arc::new(Swept { report, inventory, finished_at }));
         self.published(true, detail).await
     }
 
-    async fn judge(&self, mut snapshot: Snapshot) -> Judged {
+    /// Judges a snapshot, and makes a file of it if one is offered: its records are gone afterwards.
+    async fn judge(&self, mut snapshot: Snapshot) -> (Judged, Option<Bytes>) {
         let setup = Arc::clone(&self.setup);
         let judging = tokio::task::spawn_blocking(move || {
+            let file = setup.config.http.snapshot.then(|| snapshot_file::packed(&snapshot));
             let mut judged = judge_and_release(&setup, &mut snapshot, &BTreeSet::new());
             waive(&setup, &mut judged, OffsetDateTime::now_utc());
-            judged
+            (judged, file)
         });
-        match judging.await {
+        let (judged, file) = match judging.await {
             Ok(judged) => judged,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-
-    /// Goes on with the alerts of before the restart.
-    async fn recall_book(&mut self) {
-        match self.history.outlet(BOOK).await {
-            Ok(Some(text)) => match serde_json::from_str(&text) {
-                Ok(book) => self.book = book,
-                Err(error) => warn!("which alerts were sent is not known any more: {error}"),
-            },
-            Ok(None) => {}
-            Err(error) => error!("{error}"),
-        }
-    }
-
-    async fn keep_book(&mut self) {
-        let text = match serde_json::to_string(&self.book) {
-            Ok(text) => text,
-            Err(error) => return error!("the alerts cannot be written down: {error}"),
         };
-        if let Err(error) = self.history.keep_outlet(BOOK, &text).await {
+        let file =
+            file.and_then(|packed| packed.map_err(|error| error!("no snapshot is offered: {error}")).ok());
+        (judged, file.map(Bytes::from))
+    }
+
+    /// Goes on with the alerts, and the tags of findings, of before the restart.
+    async fn recall(&mut self) {
+        if let Some(book) = recalled(&self.history, BOOK).await {
+            self.book = book;
+            self.send(self.book.alerts());
+        }
+        if let Some(tags) = recalled(&self.history, TAGS).await {
+            self.metrics.recall_tags(tags);
+        }
+    }
+
+    async fn keep(&self, name: &str, state: &impl Serialize) {
+        let text = match serde_json::to_string(state) {
+            Ok(text) => text,
+            Err(error) => {
+                return error!("what {name} must know after a restart cannot be written down: {error}");
+            }
+        };
+        if let Err(error) = self.history.keep_outlet(name, &text).await {
             error!("{error}");
             self.metrics.commit_failed();
         }
@@ -405,6 +476,12 @@ impl Daemon {
         };
         let keep = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let alerts = self.book.advance(&config.alertmanager, &view, keep);
+        self.send(alerts);
+    }
+
+    fn send(&mut self, alerts: Vec<Alert>) {
+        let config = &self.setup.config;
+        let life = alertmanager::life(config.schedule.interval);
         self.outbox = Arc::new(Outbox { settings: config.alertmanager.clone(), life, alerts });
     }
 
@@ -417,6 +494,7 @@ impl Daemon {
             }
             None => format!("the sweep failed, none has finished yet: {error}"),
         };
+        self.trouble = Some(format!("the last sweep failed: {error}"));
         self.published(self.last.is_some(), detail).await
     }
 
@@ -432,8 +510,10 @@ impl Daemon {
             sweeps: sweeps.into(),
             policies: Arc::clone(&self.policies),
             declarations: Arc::new(self.setup.config.expectations.clone()),
+            snapshot: self.snapshot.clone(),
+            index: Arc::default(),
         };
-        Ok(Published { metrics: self.render()?, ready, detail, view })
+        Ok(Published { metrics: self.render()?, ready, detail, trouble: self.trouble.clone(), view })
     }
 
     fn render(&mut self) -> Result<String, DaemonError> {
@@ -469,8 +549,15 @@ impl Daemon {
             Ok(setup) => setup,
             Err(error) => return self.refuse(&error),
         };
-        if setup.config.listen != self.setup.config.listen {
+        let (http, before) = (&setup.config.http, &self.setup.config.http);
+        if http.listen != before.listen {
             warn!("`http.listen` changed; a new address takes effect at the next start");
+        }
+        if http.metrics != before.metrics {
+            warn!("`http.metrics.listen` changed; a new address takes effect at the next start");
+        }
+        if http.tls.is_some() != before.tls.is_some() {
+            warn!("`http.tls` came or went; that takes effect at the next start");
         }
         match azure::Client::new(&setup.config) {
             Ok(client) => self.client = client,
@@ -487,6 +574,10 @@ impl Daemon {
         // Another address counts even if the next sweep fails.
         Arc::make_mut(&mut self.outbox).settings = setup.config.alertmanager.clone();
         self.policies = setup.listed().into();
+        open(&self.doors, &setup.config.http);
+        if !setup.config.http.snapshot {
+            self.snapshot = None;
+        }
         self.setup = Arc::new(setup);
         info!("configuration and policies were reloaded");
     }
@@ -494,6 +585,8 @@ impl Daemon {
     fn refuse(&mut self, error: &dyn std::error::Error) {
         let now = OffsetDateTime::now_utc();
         self.metrics.reloaded(false, now.unix_timestamp());
+        // They may have been opened for a setup that is refused after all.
+        open(&self.doors, &self.setup.config.http);
         // One line, and no longer than anybody would read.
         let problems: String = error.to_string().replace('\n', "; ").chars().take(1000).collect();
         let at = now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default();

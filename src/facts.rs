@@ -22,9 +22,11 @@ mod scoring;
 mod subjects;
 pub mod touched;
 mod unknown;
+mod users;
 mod worth_asking;
 
 pub use document::{Document, Fact, Search, SubjectKind};
-pub use subjects::{Hidden, Subjects, derive};
+pub use subjects::{Hidden, Subjects, derive, derive_workspace};
 pub use touched::{Touched, touched};
+pub use users::users;
 pub use worth_asking::{MOST_QUESTIONS, WorthAsking, worth_asking};

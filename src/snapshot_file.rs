@@ -119,6 +119,13 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotFileError> 
     temporary.persist(&target).map(drop).map_err(|error| failed(error.error))
 }
 
+/// A snapshot as `.jsonl.zst`, in memory.
+pub fn packed(snapshot: &Snapshot) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
+    snapshot.write(&mut encoder)?;
+    encoder.finish()
+}
+
 fn write_stream(path: &Path, snapshot: &Snapshot, mut out: impl Write) -> io::Result<()> {
     match compression(path) {
         Compression::None => snapshot.write(&mut out)?,

@@ -169,6 +169,39 @@ fn labels_and_beginning_stay_as_long_as_the_finding_is_open() {
     assert!(hidden[0].annotations["stale"].contains("1970-01-01T00:00:05Z"), "{:?}", hidden[0].annotations);
 }
 
+/// Other tags are asked for while a gap hides the resource: the alert goes on with the tags that are known, and gets the others
+/// when they can be seen.
+#[test]
+fn other_tags_that_nobody_can_see_leave_the_known_ones_alone() {
+    let mut book = Book::default();
+    let (id, open) = finding("c", Severity::High, 5);
+    let first = sweep(&mut book, &["owner"], &owned_by("ann"), &[(id.clone(), open.clone())], 5);
+    let stale = Finding { stale_since: Some(6), ..open.clone() };
+    let hidden = sweep(&mut book, &["owner", "team"], &Inventory::default(), &[(id.clone(), stale)], 6);
+    assert_eq!((hidden.len(), &hidden[0].labels), (1, &first[0].labels));
+    let mut inventory = owned_by("ann");
+    for tags in inventory.tags.values_mut() {
+        tags.insert("team".to_owned(), "ml".to_owned());
+    }
+    let seen = sweep(&mut book, &["owner", "team"], &inventory, &[(id, open)], 7);
+    let labels = |at: usize| (seen[at].labels.get("owner"), seen[at].labels.get("team"), seen[at].ended_at);
+    let (ann, ml) = ("ann".to_owned(), "ml".to_owned());
+    assert_eq!((labels(0), labels(1)), ((Some(&ann), Some(&ml), None), (Some(&ann), None, Some(7))));
+}
+
+/// A clock that was set back: the end is told as it is, or the alert would fire until the clock is there again.
+#[test]
+fn an_alert_that_began_in_the_future_can_be_ended_now() {
+    let alert = Alert { starts_at: 1_000_000, ended_at: Some(60), ..Alert::default() };
+    let wire = alert.wire(60, Duration::from_secs(60), None);
+    assert_eq!(
+        (&wire["startsAt"], &wire["endsAt"]),
+        (&json!("1970-01-01T00:01:00Z"), &json!("1970-01-01T00:01:00Z"))
+    );
+    let stands = Alert { starts_at: 1_000_000, ..Alert::default() }.wire(60, Duration::from_secs(60), None);
+    assert_eq!(stands["endsAt"], json!("1970-01-01T00:02:00Z"));
+}
+
 /// Which workspace uses a cluster alone hangs on which could be read.
 #[test]
 fn a_workspace_that_comes_to_light_or_goes_pages_nobody_anew() {

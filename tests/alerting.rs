@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use armsim::{Estate, Options, RunningServer, Server, company};
+use armsim::{Estate, Fault, Options, RunningServer, Server, company};
 use serde_json::Value;
 use serving::Serving;
 use tempfile::TempDir;
@@ -327,6 +327,13 @@ async fn a_violation_fires_outlives_gaps_and_a_restart_and_is_resolved_by_proof_
     daemon.sweep();
     stands(&daemon, true);
     server.replace_options(Options::default());
+    // Azure refuses everything at a restart: what stands is renewed before any sweep has ended.
+    let folder = daemon.kill();
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 1 });
+    let serving = Serving::start(&server, &folder.path().join("mlfence.yaml"));
+    serving.log("the sweep failed");
+    let daemon = Daemon { serving, folder };
+    stands(&daemon, true);
     daemon.sweep();
     stands(&daemon, false);
     let daemon = Daemon::start_in(daemon.kill(), &server);

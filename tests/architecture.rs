@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "outlets",
             "policy",
             "severity",
+            "snapshot_file",
             "store",
             "sweep",
         ],

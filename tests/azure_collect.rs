@@ -1,6 +1,6 @@
 //! The collection against a loopback Azure of a few subscriptions, one kind of trouble per test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mlfence::azure::{Client, CollectError, Collected};
@@ -1195,26 +1195,54 @@ async fn unknown_membership_is_neither_swept_nor_forgotten() {
     assert!(coverage.hides(Kind::Workspaces, &ResourceId::subscription_scope(S2)).is_some());
 }
 
+/// What was not read is not known, whether or not it ever could be; what Azure says is deleted holds nothing.
 #[tokio::test]
-async fn a_disabled_subscription_is_left_out_unless_it_was_there_before() {
+async fn a_disabled_subscription_is_a_gap_unless_the_scope_leaves_it_out() {
+    const S4: &str = "44444444-4444-4444-4444-444444444444";
     let fake = Fake::start(|call| match call.path.as_str() {
         "/subscriptions" => Reply::ok(json!({"value": [
             {"id": scope(S1), "subscriptionId": S1.to_uppercase(), "state": "Warned"},
-            {"id": scope(S2), "subscriptionId": S2, "state": "Disabled"},
+            {"id": scope(S2), "subscriptionId": S2, "state": "Disabled", "tags": {"env": "old"}},
+            {"id": scope(S4), "subscriptionId": S4, "state": "Deleted"},
         ]})),
         _ => healthy(call),
     })
     .await;
-    let (config, _file) = config(&fake.base);
-    let ids = |collected: Collected| {
-        collected.snapshot.header.subscriptions.into_iter().map(|s| s.id).collect::<Vec<_>>()
+    let (mut config, _file) = config(&fake.base);
+    let ids = |collected: &Collected| {
+        collected.snapshot.header.subscriptions.iter().map(|s| s.id.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(sweep(&config, &[S1]).await.expect("a sweep")), [S1]);
-    let again = sweep(&config, &[S1, S2]).await.expect("a sweep");
-    assert!(
-        Coverage::of(&again.snapshot).hides(Kind::Computes, &ResourceId::subscription_scope(S2)).is_some()
-    );
-    assert_eq!(ids(again), [S1, S2]);
+    let unread = |collected: &Collected, id: &str| {
+        let gaps = collected.snapshot.gaps.iter().filter(|gap| gap.scope.subscription() == Some(id));
+        gaps.map(|gap| gap.detail.clone()).collect::<BTreeSet<_>>()
+    };
+    let disabled = "the subscription is disabled, so what is in it was not read: enable it, or exclude it from the scope";
+    let deleted = "the subscription is deleted, so nobody can tell what became of what was in it: exclude it from the scope";
+    let told = |detail: &str| BTreeSet::from([detail.to_owned()]);
+    let first = sweep(&config, &[]).await.expect("a sweep");
+    assert_eq!((ids(&first), unread(&first, S2)), (vec![S1.to_owned(), S2.to_owned()], told(disabled)));
+    let everything = ResourceId::subscription_scope(S2);
+    let coverage = Coverage::of(&first.snapshot);
+    for kind in kinds_of_rules().into_iter().filter(|kind| *kind != Kind::ServiceTags) {
+        assert!(coverage.hides(kind, &everything).is_some(), "{kind}");
+    }
+    assert!(fake.calls().iter().all(|call| !call.path.contains(&format!("{S2}/"))), "it is not read");
+    let again = sweep(&config, &[S1, S2, S4]).await.expect("a sweep");
+    assert_eq!(ids(&again), [S1, S2, S4]);
+    assert_eq!((unread(&again, S2), unread(&again, S4)), (told(disabled), told(deleted)));
+
+    // By its id, by its tags, and by the management groups above it.
+    let old = BTreeMap::from([("env".to_owned(), "old".to_owned())]);
+    for exclude in [
+        Selection { subscriptions: BTreeSet::from([S2.to_owned()]), ..Selection::default() },
+        Selection { tags: old, ..Selection::default() },
+        Selection { management_groups: BTreeSet::from(["mg-dev".to_owned()]), ..Selection::default() },
+    ] {
+        config.scope.exclude = exclude;
+        let collected = sweep(&config, &[S2]).await.expect("a sweep");
+        assert_eq!((ids(&collected), unread(&collected, S2)), (vec![S1.to_owned()], BTreeSet::new()));
+        assert_eq!(collected.excluded, BTreeSet::from([S2.to_owned()]));
+    }
 }
 
 /// Answers a question about groups with these rows, and everything else as a healthy estate does.
@@ -1353,22 +1381,22 @@ async fn rows_that_come_with_less_than_a_plain_200_are_no_list() {
 
 #[tokio::test]
 async fn a_subscription_in_a_state_that_nobody_knows_is_read() {
-    for (states, swept) in [
-        (["Locked", "Enabled"], 2),
-        (["Disabled", "Enabled"], 1),
-        // Told twice, in two states, below.
-        (["Enabled", "Disabled"], 1),
-    ] {
+    for (states, swept) in
+        [(["Locked", "Enabled"], 2), (["Disabled", "Enabled"], 1), (["Enabled", "Disabled"], 1)]
+    {
         let fake = Fake::start(move |call| match call.path == "/subscriptions" {
             true => {
                 let of = |id: &str, state: &str| json!({"id": format!("/subscriptions/{id}"), "subscriptionId": id, "displayName": id, "tenantId": "tenant", "state": state});
+                // Told twice, in two states.
                 let rows = [of(S1, states[0]), of(S2, states[1]), of(S1, "Disabled")];
                 Reply::ok(json!({ "value": rows }))
             }
             false => healthy(call),
         })
         .await;
-        assert_eq!(collect(&fake).await.header.subscriptions.len(), swept, "{states:?}");
+        collect(&fake).await;
+        let read = |id: &str| fake.calls().iter().any(|call| call.path.contains(&format!("{id}/")));
+        assert_eq!([S1, S2].into_iter().filter(|id| read(id)).count(), swept, "{states:?}");
     }
 }
 

@@ -51,7 +51,7 @@ fi
 cat <<TEXT
 
 The daemon sweeps the simulated Azure every 30 seconds.
-  open       http://$listen/          the last sweep in a line
+  open       http://$listen/          the page
              http://$listen/metrics   for Prometheus
   simulator  $ARM_ENDPOINT/_armsim/stats
   by hand    export IDENTITY_ENDPOINT=$IDENTITY_ENDPOINT IDENTITY_HEADER=$IDENTITY_HEADER

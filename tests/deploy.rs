@@ -65,8 +65,15 @@ fn each_other_value_that_the_example_shows_is_valid() {
 
 #[test]
 fn the_example_names_every_key() {
-    let code =
-        ["src/config/read.rs", "src/config/alertmanager.rs", "src/config/webhook.rs"].map(read).join("\n");
+    let code = [
+        "src/config/read.rs",
+        "src/config/alertmanager.rs",
+        "src/config/http.rs",
+        "src/config/metrics.rs",
+        "src/config/webhook.rs",
+    ]
+    .map(read)
+    .join("\n");
     let mut keys = literals_after(&code, "take(\"");
     keys.extend(literals_after(&code, "text(\""));
     assert!(keys.len() > 20, "the keys are no longer found in src/config/read.rs: {keys:?}");

@@ -172,7 +172,7 @@ async fn a_subscription_that_the_configuration_leaves_out_takes_its_findings_alo
     assert!(inside > 0.0 && inside < 42.0, "{inside}");
     daemon.kill();
 
-    let server = Server::start(demo, Options::default()).await.expect("armsim starts");
+    let server = Server::start(demo.clone(), Options::default()).await.expect("armsim starts");
     let more = format!("{declared}scope: {{ exclude: {{ subscriptions: ['{guid}'] }} }}\n");
     let config = configure(folder.path(), &server, "1h", &ledger, &more);
     let daemon = Serving::start(&server, &config);
@@ -183,4 +183,22 @@ async fn a_subscription_that_the_configuration_leaves_out_takes_its_findings_alo
     let resolved =
         |reason: &str| samples(&after, "mlfence_findings_resolved_total", &[&format!("reason=\"{reason}\"")]);
     assert_eq!((resolved("out_of_scope"), resolved("resource_deleted")), (vec![inside], vec![0.0]));
+    daemon.kill();
+
+    // Out of sight it is left out all the same; and once it no longer is, nobody can tell what became of its findings.
+    let mut without = demo;
+    without.header.subscriptions.retain(|subscription| !subscription.id.eq_ignore_ascii_case(&guid));
+    without
+        .records
+        .retain(|record| !record["id"].as_str().unwrap_or_default().to_lowercase().contains(&guid));
+    let server = Server::start(without, Options::default()).await.expect("armsim starts");
+    for (more, expected) in [(more.as_str(), 0.0), (&more, 0.0), (&declared, inside)] {
+        let config = configure(folder.path(), &server, "1h", &ledger, more);
+        let daemon = Serving::start(&server, &config);
+        daemon.log("last sweep");
+        let exposition = daemon.get("/metrics").1;
+        assert_eq!(open(&exposition, &[&label, "state=\"stale\""]), expected);
+        assert_eq!(open(&exposition, &[&label]), expected);
+        daemon.kill();
+    }
 }

@@ -10,7 +10,7 @@ use armsim::{Estate, company};
 use mlfence::facts::Hidden;
 use mlfence::findings::ledger::{Changes, Ledger, Resolution, Resolved, Sweep, Terms};
 use mlfence::inventory::{Code, Reason, ResourceId};
-use mlfence::store::{APPLICATION_ID, Kept, KeptSweep, Post, Store, Trouble};
+use mlfence::store::{APPLICATION_ID, Event, Kept, KeptSweep, Post, Store, Trouble};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -136,12 +136,22 @@ async fn a_sweep_that_fails_half_way_leaves_the_one_before() {
         "CREATE TRIGGER refuse BEFORE DELETE ON subscriptions BEGIN SELECT RAISE(ABORT, 'refused'); END";
     run(&mut other, refuse.to_owned()).await;
     let lost = Kept { seen: BTreeSet::new(), ..second };
-    let error = store.commit(&first, &lost, &changes, &Post::default(), 0).await.expect_err("refused");
+    let event = Event {
+        id: "a".to_owned(),
+        finding: None,
+        made_at: 2,
+        body: "{}".to_owned(),
+        receivers: vec!["tickets".to_owned()],
+    };
+    let post = Post { events: vec![event], ..Post::default() };
+    let error = store.commit(&first, &lost, &changes, &post, 0).await.expect_err("refused");
     assert!(matches!(error.trouble, Trouble::Write(_)), "{error}");
     assert_eq!(store.load().await.expect("it reads"), first);
+    assert_eq!(store.backlog().await.expect("it reads"), [], "nobody may hear of it");
     run(&mut other, "DROP TRIGGER refuse".to_owned()).await;
-    store.commit(&first, &lost, &changes, &Post::default(), 0).await.expect("written the second time");
+    store.commit(&first, &lost, &changes, &post, 0).await.expect("written the second time");
     assert_eq!(store.load().await.expect("it reads"), lost);
+    assert_eq!(store.backlog().await.expect("it reads")[0].waiting, 1);
 }
 
 #[tokio::test]

@@ -55,10 +55,15 @@ const SILENT: &[(&str, &str, &str)] = &[
         "no shipped policy fails",
         "sum by (job, policy) (increase(mlfence_policy_errors_total[1h]))",
     ),
+    (
+        "MlfenceEventsDropped",
+        "no event is given up",
+        "sum by (job, instance, receiver) (increase(mlfence_webhook_events_dropped_total[1h]))",
+    ),
     ("MlfenceLedgerNotWritten", "the ledger can be written", "mlfence_ledger_last_commit_successful"),
 ];
 
-/// What returns something only after the daemon was told to send alerts, to nobody who listens, and then to read a file
+/// What returns something only after the daemon was told to send alerts and events, to nobody who listens, and then to read a file
 /// that is not valid.
 const LATER: &[&str] = &[
     "MlfenceNotificationsFail",
@@ -67,6 +72,7 @@ const LATER: &[&str] = &[
     "mlfence:notified_severity:held",
     "mlfence_notifications_total",
     "mlfence_notification_failures_total",
+    "mlfence_webhook_events",
     "mlfence_notified_severity_info",
 ];
 
@@ -168,7 +174,11 @@ async fn every_query_returns_something_or_tells_why_not() {
     }
 
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
-    let sending = format!("alertmanager: {{ urls: ['http://{nobody}'], resend: 1s }}\n");
+    fs::write(folder.path().join("secret"), format!("whsec_{}", "A".repeat(44))).expect("written");
+    let sending = format!(
+        "alertmanager: {{ urls: ['http://{nobody}'], resend: 1s }}\n\
+         webhooks: [{{ name: tickets, url: 'http://{nobody}/', secret_file: secret }}]\n"
+    );
     let text = fs::read_to_string(&config).expect("readable");
     fs::write(&config, format!("{text}{sending}")).expect("written");
     reload(&daemon);

@@ -96,6 +96,7 @@ fn metrics() -> String {
     metrics.backlog(["tickets"].into_iter(), &[]);
     metrics.reloaded(true, 1);
     metrics.detail(&config::Metrics { detail: Detail::All, ..config::Metrics::default() }, &[]);
+    metrics.certificate(true).expect("a metric");
     let sweep = Sweep {
         results: &judged.report.results,
         hidden: &judged.hidden,

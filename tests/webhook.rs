@@ -275,6 +275,35 @@ async fn what_waits_too_long_or_is_too_much_is_dropped_the_oldest_first_and_coun
     assert_eq!(first[0].1.as_deref(), Some("00001"));
 }
 
+/// Neither a change of which nobody is told, nor an event of what was not.
+#[tokio::test]
+async fn a_sweep_and_its_events_are_written_together_or_not_at_all() {
+    let mut ledger = Ledger::new().await;
+    ledger.sweep(&["a"], &["tickets"], 1000, &[]).await;
+    let event = |id: &str| Event {
+        id: id.to_owned(),
+        finding: None,
+        made_at: 1001,
+        body: "{}".to_owned(),
+        receivers: vec!["tickets".to_owned()],
+    };
+    let after = |number| Kept {
+        last: Some(KeptSweep { number, finished_at: 1001, ..KeptSweep::default() }),
+        seen: BTreeSet::from(["a".to_owned()]),
+        ..ledger.kept.clone()
+    };
+    let mut store = ledger.store.lock().await;
+    // The second event cannot be written, for its id is taken; the sweep cannot, for its number is.
+    for (number, ids) in [(2, ["x", "e1-a"]), (1, ["x", "y"])] {
+        let post = Post { events: ids.map(event).to_vec(), ..Post::default() };
+        let written = store.commit(&ledger.kept, &after(number), &Changes::default(), &post, 0).await;
+        assert!(written.is_err(), "{ids:?}");
+        assert_eq!(store.load().await.expect("read"), ledger.kept, "{ids:?}");
+        let waiting: Vec<i64> = store.backlog().await.expect("read").iter().map(|of| of.waiting).collect();
+        assert_eq!(waiting, [1], "{ids:?}");
+    }
+}
+
 /// A receiver that is down until a moment, by the clock of the test.
 struct Down {
     until: Instant,

@@ -173,7 +173,7 @@ mod tests {
         let read = "Microsoft.Resources/subscriptions/read";
         check(Kind::Subscriptions, GapReason::NotFound, NOT_VISIBLE, &[read], &[]);
         check(Kind::Computes, GapReason::NotFound, NOT_VISIBLE, &[], &[COMPUTES]);
-        check(Kind::Subscriptions, GapReason::NotFound, "the subscription is not enabled", &[], &[read]);
+        check(Kind::Subscriptions, GapReason::NotFound, "the subscription is disabled", &[], &[read]);
     }
 
     #[test]

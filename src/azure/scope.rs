@@ -67,11 +67,19 @@ impl Visible {
         Some((id, Self { name, tenant, state, tags }))
     }
 
-    /// Whether Azure answers for the resources in it; `Disabled` and `Deleted` subscriptions are not read. A state that
+    /// Whether what is in it is read. Of a `Disabled` one it is not proven that all lists still tell everything. A state that
     /// nobody knows yet is asked about all the same.
     pub(super) fn is_live(&self) -> bool {
-        let gone = ["Disabled", "Deleted"];
-        !self.state.as_deref().is_some_and(|state| gone.iter().any(|name| name.eq_ignore_ascii_case(state)))
+        !self.is("Disabled") && !self.is_deleted()
+    }
+
+    /// Whether Azure says that it is gone, and everything in it.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is("Deleted")
+    }
+
+    fn is(&self, state: &str) -> bool {
+        self.state.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(state))
     }
 }
 

@@ -20,6 +20,10 @@ use crate::inventory::{Depth, GapReason, Kind, Record, ResourceId};
 /// What is said of a subscription that `/subscriptions` leaves out.
 pub(super) const NOT_VISIBLE: &str = "the subscription is not visible to this identity";
 
+const DISABLED: &str =
+    "the subscription is disabled, so what is in it was not read: enable it, or exclude it from the scope";
+const DELETED: &str = "the subscription is deleted, so nobody can tell what became of what was in it: exclude it from the scope";
+
 /// The subscriptions of a sweep.
 #[derive(Default)]
 pub(super) struct Chosen {
@@ -35,6 +39,12 @@ pub(super) struct Chosen {
     pub(super) failures: Vec<(Vec<String>, Answer)>,
     /// Those that Resource Graph left out without a word.
     pub(super) unseen: BTreeSet<String>,
+}
+
+impl Chosen {
+    fn decides(&self, id: &str) -> bool {
+        self.swept.contains_key(id) || self.hidden.contains_key(id) || self.excluded.contains(id)
+    }
 }
 
 /// `/subscriptions`: what can be seen at all. Nothing can be judged without it.
@@ -88,7 +98,7 @@ pub(super) async fn choose(
     let candidates: Vec<String> = visible
         .iter()
         .filter(|(id, subscription)| {
-            subscription.is_live()
+            !subscription.is_deleted()
                 && scope::membership(order.scope, id, subscription, None) != Membership::Out
         })
         .map(|(id, _)| id.clone())
@@ -100,18 +110,18 @@ pub(super) async fn choose(
     let mut answers: Vec<(Vec<String>, Answer)> = groups.iter().cloned().zip(answers).collect();
 
     let mut chosen = Chosen::default();
-    let out = |id: &&String| {
-        visible.get(*id).is_some_and(|subscription| {
-            subscription.is_live()
-                && scope::membership(order.scope, id, subscription, None) == Membership::Out
-        })
-    };
-    chosen.excluded = visible.keys().filter(out).cloned().collect();
+    let out = visible.iter().filter(|(id, subscription)| {
+        scope::membership(order.scope, id, subscription, None) == Membership::Out
+    });
+    chosen.excluded = out.map(|(id, _)| id.clone()).collect();
     let above: BTreeMap<String, Above> =
         answers.iter().flat_map(|(_, answer)| resource_graph::management_groups(&answer.records)).collect();
     for id in candidates {
         let Some(subscription) = visible.get(&id) else { continue };
         match scope::membership(order.scope, &id, subscription, above.get(&id)) {
+            Membership::In if !subscription.is_live() => {
+                chosen.hidden.insert(id, Failure::new(GapReason::NotFound, DISABLED));
+            }
             Membership::In => {
                 chosen.swept.insert(id, subscription.clone());
             }
@@ -131,13 +141,10 @@ pub(super) async fn choose(
     }
     for id in order.earlier.iter().chain(&order.scope.include.subscriptions) {
         let id = id.to_ascii_lowercase();
-        let detail = match visible.get(&id) {
-            None => NOT_VISIBLE,
-            Some(subscription) if !subscription.is_live() => {
-                "the subscription is not enabled, so what is in it was not read"
-            }
-            Some(_) => continue,
-        };
+        if chosen.decides(&id) {
+            continue;
+        }
+        let detail = if visible.contains_key(&id) { DELETED } else { NOT_VISIBLE };
         if scope::may_belong(order.scope, &id) {
             chosen.hidden.insert(id, Failure::new(GapReason::NotFound, detail));
         } else {

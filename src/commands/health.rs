@@ -1,6 +1,13 @@
 //! `mlfence health`: asks the local daemon, for container health checks.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::audit::config_text;
 use crate::cli::{CLEAN, HealthArguments};
@@ -10,8 +17,8 @@ use super::{Failure, print, runtime};
 
 /// Runs the command: 0 if the daemon answers that it is well, else 3.
 pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
-    let mut address = match &arguments.config {
-        None => Config::default().listen,
+    let (mut address, tls) = match &arguments.config {
+        None => (Config::default().http.listen, false),
         Some(path) => Config::listen_of(&config_text(path).map_err(Failure::usage)?),
     };
     // A daemon that listens everywhere listens here too.
@@ -22,9 +29,9 @@ pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
         });
     }
     let path = if arguments.ready { "readyz" } else { "healthz" };
-    let url = format!("http://{address}/{path}");
+    let url = format!("{}://{address}/{path}", if tls { "https" } else { "http" });
     let answer = runtime()?.block_on(async {
-        tokio::time::timeout(Duration::from_secs(3), ask(address, path))
+        tokio::time::timeout(Duration::from_secs(3), ask(address, path, tls))
             .await
             .unwrap_or_else(|_| Err("no answer within 3 s".to_owned()))
     });
@@ -40,11 +47,30 @@ pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
     }
 }
 
-/// One plain HTTP/1.0 request: a health check must not need a TLS stack, and the daemon is on this machine.
-async fn ask(address: std::net::SocketAddr, path: &str) -> Result<(u16, String), String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// One plain HTTP/1.0 request: a health check needs no client of an HTTP stack.
+async fn ask(address: std::net::SocketAddr, path: &str, tls: bool) -> Result<(u16, String), String> {
+    let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    if !tls {
+        return converse(stream, address, path).await;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(address.ip().into(), stream).await.map_err(|error| error.to_string())?;
+    converse(stream, address, path).await
+}
+
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: std::net::SocketAddr,
+    path: &str,
+) -> Result<(u16, String), String> {
     let words = |error: std::io::Error| error.to_string();
-    let mut stream = tokio::net::TcpStream::connect(address).await.map_err(words)?;
     let request = format!("GET /{path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(words)?;
     let mut answer = Vec::new();
@@ -53,4 +79,44 @@ async fn ask(address: std::net::SocketAddr, path: &str) -> Result<(u16, String),
     let (head, body) = text.split_once("\r\n\r\n").ok_or("not an HTTP answer")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("not an HTTP answer")?;
     Ok((status, body.to_owned()))
+}
+
+/// Takes any certificate. It is for the name by which others know this machine, not for its loopback address; and nothing
+/// secret is sent: all that is asked is whether somebody is there.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -1,13 +1,18 @@
 //! `mlfence serve`: the daemon, its signals and its listener.
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::audit::{PolicyArguments, Setup, Sources};
 use crate::cli::{CLEAN, LogFormat, ServeArguments};
+use crate::config::Http;
+use crate::config::http::Scope;
 use crate::daemon::{self, History, Options};
+use crate::outlets::http::{Certificate, Limits, Listeners};
 use crate::telemetry;
 
 use super::{Failure, runtime};
@@ -35,10 +40,7 @@ pub fn run(arguments: ServeArguments) -> Result<u8, Failure> {
 async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
     // Before the listener: a daemon whose ledger is refused must not look alive for a moment.
     let history = History::open(&setup.config.ledger).await.map_err(Failure::usage)?;
-    let address = setup.config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::incomplete(format!("cannot listen on {address} (`http.listen`): {error}"))
-    })?;
+    let listeners = listen(&setup.config.http).await?;
     let broken = |error| Failure::incomplete(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
@@ -56,7 +58,47 @@ async fn serve(setup: Setup, options: Options) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    let bound = listener.local_addr().unwrap_or(address);
-    info!("mlfence {} listens on http://{bound}", env!("CARGO_PKG_VERSION"));
-    daemon::run(setup, options, history, listener, reload, shutdown).await.map_err(Failure::incomplete)
+    announce(&setup.config.http, &listeners);
+    daemon::run(setup, options, history, listeners, reload, shutdown).await.map_err(Failure::incomplete)
+}
+
+async fn listen(http: &Http) -> Result<Listeners, Failure> {
+    let certificate = http.tls.as_ref().map(Certificate::read).transpose();
+    let certificate = certificate.map_err(|error| Failure::usage(format!("`http.tls`: {error}")))?;
+    let bind = async |address: SocketAddr, key: &str| {
+        TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::incomplete(format!("cannot listen on {address} (`{key}`): {error}")))
+    };
+    let main = bind(http.listen, "http.listen").await?;
+    let metrics = match http.metrics {
+        Some(address) => Some(bind(address, "http.metrics.listen").await?),
+        None => None,
+    };
+    Ok(Listeners { main, metrics, certificate, limits: Limits::default() })
+}
+
+/// Says where it listens, for whom, and what its operator may not have meant.
+fn announce(http: &Http, listeners: &Listeners) {
+    let scheme = if http.tls.is_some() { "https" } else { "http" };
+    let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
+    if let (Some(metrics), Some(asked)) = (&listeners.metrics, http.metrics) {
+        info!("metrics are at {scheme}://{}/metrics", address(metrics, asked));
+    }
+    let anonymous = http.anonymous();
+    let elsewhere = !http.listen.ip().is_loopback();
+    if elsewhere && http.tokens.is_empty() && !Scope::Read.is_in(&anonymous) {
+        info!("without `http.tokens` only metrics and health are served, and no finding");
+    }
+    if elsewhere && Scope::Read.is_in(&anonymous) {
+        warn!("everybody who reaches the address may read every finding (`http.anonymous`)");
+    }
+    if elsewhere && !http.tokens.is_empty() && http.tls.is_none() {
+        warn!("tokens travel in the clear unless something before this address speaks TLS (`http.tls`)");
+    }
+    info!(
+        "mlfence {} listens on {scheme}://{}",
+        env!("CARGO_PKG_VERSION"),
+        address(&listeners.main, http.listen)
+    );
 }

@@ -44,8 +44,7 @@ pub(super) fn config(node: &Node<'_>) -> Config {
         waivers.finish();
     }
     if let Some(mut schedule) = table.take("schedule").and_then(|node| node.table()) {
-        // A simulated Azure has nobody whose rate limits a hasty daemon would use up.
-        let least = if config.endpoints.is_some() { SECOND / 10 } else { SECOND * 10 };
+        let least = config.least_interval();
         set_duration(schedule.take("interval").as_ref(), least, &mut config.schedule.interval);
         if let Some(node) = schedule.take("jitter") {
             config.schedule.jitter = jitter(&node).unwrap_or(config.schedule.jitter);
@@ -67,11 +66,8 @@ pub(super) fn config(node: &Node<'_>) -> Config {
     if let Some(node) = table.take("ledger") {
         ledger(&node, &mut config.ledger);
     }
-    if let Some(mut http) = table.take("http").and_then(|node| node.table()) {
-        if let Some(listen) = http.take("listen").and_then(|node| node.parsed()) {
-            config.listen = listen;
-        }
-        http.finish();
+    if let Some(node) = table.take("http") {
+        config.http = http::read(&node);
     }
     table.finish();
     config

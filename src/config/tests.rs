@@ -1,3 +1,4 @@
+use super::http::{Scope, Tls};
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
@@ -206,10 +207,14 @@ webhooks:
 
 #[test]
 fn the_address_is_read_off_a_file_that_is_wrong_elsewhere() {
-    let listen = |text: &str| Config::listen_of(text).to_string();
-    assert_eq!(listen("cloud: mars\nhttp: { listen: '0.0.0.0:80' }\n"), "0.0.0.0:80");
-    assert_eq!(listen(""), "127.0.0.1:9464");
-    assert_eq!(listen("http: [\n"), "127.0.0.1:9464");
+    let listen = |text: &str| {
+        let (address, tls) = Config::listen_of(text);
+        (address.to_string(), tls)
+    };
+    assert_eq!(listen("cloud: mars\nhttp: { listen: '0.0.0.0:80' }\n"), ("0.0.0.0:80".to_owned(), false));
+    assert_eq!(listen("http: { listen: '0.0.0.0:80', tls: { key: k } }\n"), ("0.0.0.0:80".to_owned(), true));
+    assert_eq!(listen(""), ("127.0.0.1:9464".to_owned(), false));
+    assert_eq!(listen("http: [\n"), ("127.0.0.1:9464".to_owned(), false));
 }
 
 #[test]
@@ -269,4 +274,83 @@ fn the_detail_of_metrics_is_a_word_under_a_limit() {
     assert_eq!(Config::default().metrics.detail, Detail::Off);
     let found = problems("metrics:\n  detail: some\n  detail_limit: 0\n  more: 1");
     assert_eq!(found.len(), 3, "{found:?}");
+}
+
+const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[test]
+fn a_table_for_http_is_read_with_its_tokens() {
+    let text = format!(
+        "http:\n  listen: 0.0.0.0:80\n  metrics: {{ listen: '[::]:81' }}\n  anonymous: [metrics]\n  snapshot: true\n  \
+         tls: {{ certificate: c.pem, key: k.pem }}\n  tokens:\n  - {{ name: grafana, sha256: {DIGEST} }}\n  \
+         - {{ name: ops-1, sha256: {}, scopes: [trigger, read] }}\n",
+        DIGEST.to_uppercase()
+    );
+    let read = Config::parse(&text).unwrap_or_else(|found| panic!("{found:?}")).http;
+    assert_eq!(read.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(read.metrics.map(|address| address.to_string()).as_deref(), Some("[::]:81"));
+    assert_eq!(read.anonymous(), BTreeSet::from([Scope::Metrics]));
+    assert!(read.snapshot);
+    assert_eq!(read.tls, Some(Tls { certificate: "c.pem".into(), key: "k.pem".into() }));
+    let [grafana, ops] = read.tokens.as_slice() else { panic!("{:?}", read.tokens) };
+    assert_eq!((grafana.name.as_str(), &grafana.scopes), ("grafana", &BTreeSet::from([Scope::Read])));
+    assert_eq!((ops.name.as_str(), &ops.scopes), ("ops-1", &BTreeSet::from([Scope::Read, Scope::Trigger])));
+    assert_eq!((grafana.sha256[0], grafana.sha256[31], ops.sha256), (0xe3, 0x55, grafana.sha256));
+}
+
+/// What nobody allowed must not be open: elsewhere than on loopback no finding can be read without a token.
+#[test]
+fn without_a_word_those_without_a_token_read_metrics_at_most_unless_they_are_on_this_machine() {
+    let anonymous = |text: &str| {
+        let http = Config::parse(text).unwrap_or_else(|found| panic!("{found:?}")).http;
+        http.anonymous().into_iter().map(Scope::name).collect::<Vec<_>>()
+    };
+    assert_eq!(anonymous(""), ["metrics", "read", "trigger"]);
+    assert_eq!(anonymous("http: { listen: '[::1]:80' }"), ["metrics", "read", "trigger"]);
+    assert_eq!(anonymous("http: { listen: '0.0.0.0:80' }"), ["metrics"]);
+    assert_eq!(anonymous("http: { listen: '192.0.2.1:80', anonymous: [read] }"), ["read"]);
+    let tokens = format!("tokens: [{{ name: a, sha256: {DIGEST} }}]");
+    assert_eq!(anonymous(&format!("http: {{ {tokens} }}")), [] as [&str; 0]);
+    assert_eq!(anonymous(&format!("http: {{ {tokens}, anonymous: [metrics] }}")), ["metrics"]);
+}
+
+#[test]
+fn what_would_lock_out_or_open_the_wrong_door_is_refused_and_no_token_is_said_back() {
+    let text = format!(
+        "\
+http:
+  listen: 0.0.0.0:80
+  metrics: {{ listen: 0.0.0.0:80, tokens: [] }}
+  anonymous: [findings]
+  tls: {{ certificate: c.pem }}
+  tokens:
+  - {{ name: a, sha256: hunter2 }}
+  - {{ name: \"a\\nb\", sha256: {DIGEST} }}
+  - {{ name: c, sha256: {DIGEST}, scopes: [] }}
+  - {{ name: c, sha256: {DIGEST}, token: hunter2 }}
+  - {{ name: d }}
+"
+    );
+    let found = problems(&text);
+    assert!(found.iter().all(|problem| !problem.contains("hunter2")), "a token was said back: {found:?}");
+    assert_eq!(
+        found,
+        [
+            "1: http: `tls` needs `certificate` and `key`, the names of two PEM files",
+            "3: unknown key `tokens` in `http.metrics`; known here: listen",
+            "3: http.metrics.listen: is the address of `http.listen`; leave it out, or choose another port",
+            "4: http.anonymous[0]: `findings` is not known; use one of: metrics, read, trigger",
+            "6: http.tokens: two tokens have the same name",
+            "7: http.tokens[0].sha256: must be the 64 hex digits of a token's SHA-256; `mlfence token` prints them",
+            "8: http.tokens[1]: a token needs `name` and `sha256`; `mlfence token` prints both",
+            "8: http.tokens[1].name: must be at most 64 letters, digits, dots, dashes and underscores",
+            "9: http.tokens[2]: `scopes` is empty, so the token is good for nothing; use read, metrics or trigger",
+            "10: unknown key `token` in `http.tokens[3]`; known here: name, sha256, scopes",
+            "11: http.tokens[4]: a token needs `name` and `sha256`; `mlfence token` prints both",
+        ]
+    );
+    assert_eq!(
+        problems("http: { anonymous: [] }"),
+        ["1: http.anonymous: nobody could read anything: name `tokens`, or leave this out"]
+    );
 }

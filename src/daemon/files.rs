@@ -68,11 +68,6 @@ impl Files {
         Self { newest, task }
     }
 
-    /// What was read and not taken yet.
-    pub(super) fn ready(&self) -> Option<Loaded> {
-        self.newest.take()
-    }
-
     /// Waits until something was read; none once nobody watches any more. Nothing is lost if this is dropped.
     pub(super) async fn loaded(&mut self) -> Option<Loaded> {
         loop {
@@ -192,7 +187,7 @@ mod tests {
         let (_ask, asked) = mpsc::channel(1);
         let mut files = Files::run(look, loads(), sources, asked);
         begun.recv().await.expect("a look");
-        assert!(files.ready().is_none());
+        assert!(files.newest.take().is_none());
         tokio::time::advance(PATIENCE + EVERY).await;
         let told = files.loaded().await.expect("it watches").err().expect("refused").to_string();
         assert!(told.contains("have not answered for 60 s"), "{told}");
@@ -200,7 +195,7 @@ mod tests {
         tokio::time::advance(PATIENCE).await;
         tokio::task::yield_now().await;
         assert!(begun.try_recv().is_err());
-        assert!(files.ready().is_none(), "it was told twice");
+        assert!(files.newest.take().is_none(), "it was told twice");
         // They answer, and nothing changed: what was refused is taken back all the same.
         drop(answer);
         assert!(files.loaded().await.expect("it watches").is_ok());

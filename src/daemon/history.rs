@@ -99,7 +99,8 @@ impl History {
         &self.kept.ledger.unknowns
     }
 
-    /// The subscriptions that the last sweep saw: one that is no longer visible is a gap, not a deletion.
+    /// The subscriptions that the last sweep saw, and those that the configuration leaves out now: one that is no longer visible
+    /// is a gap, not a deletion.
     pub(super) fn seen(&self) -> &BTreeSet<String> {
         &self.kept.seen
     }
@@ -160,7 +161,8 @@ impl History {
                 told: &told,
             },
         );
-        let after = Kept { ledger, seen: sweep.subscriptions.clone(), last: Some(last) };
+        let seen = sweep.subscriptions | &ledger.left_out();
+        let after = Kept { ledger, seen, last: Some(last) };
         let forget_before = now.saturating_sub(terms.retention_seconds);
         store.commit(&self.kept, &after, &changes, &post, forget_before).await?;
         self.kept = Arc::new(after);

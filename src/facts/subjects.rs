@@ -42,39 +42,86 @@ pub struct Hidden {
 
 /// Derives every subject's facts.
 pub fn derive(inventory: &Inventory, declarations: &Declarations) -> Subjects {
-    let engines = &Engines::of(inventory);
-    let balanced = Balanced::of(inventory);
-    let mut documents = Vec::new();
-    let computes = computes(inventory);
-    let by_cluster = by_cluster(&computes);
-    for compute in &computes {
-        let alone = vec![*compute];
-        let shared = compute.target.as_ref().ok().and_then(|target| by_cluster.get(target)).unwrap_or(&alone);
-        documents.push(aks_compute(engines, declarations, compute, shared));
+    let survey = Survey::of(inventory);
+    Subjects {
+        documents: survey.documents(declarations, None),
+        hidden: hidden(inventory, &survey.computes, &survey.hosting),
     }
-    for (id, attached) in &by_cluster {
-        let deleting = inventory.cluster(id).is_ok_and(|cluster| cluster.state == Ok(State::Deleting));
-        if !deleting {
-            documents.push(aks_cluster(engines, &balanced, declarations, id, attached));
+}
+
+/// The documents of one workspace alone, exactly as [`derive`] gives them: its own, and those of the computes, clusters,
+/// web services and subnets that it uses, however many other workspaces use them too.
+pub fn derive_workspace(
+    inventory: &Inventory,
+    declarations: &Declarations,
+    workspace: &ResourceId,
+) -> Vec<Document> {
+    Survey::of(inventory).documents(declarations, Some(workspace))
+}
+
+/// Who there is to be judged, before anything is asked of anybody.
+struct Survey<'a> {
+    inventory: &'a Inventory,
+    computes: Vec<&'a ComputeNode>,
+    by_cluster: BTreeMap<ResourceId, Vec<&'a ComputeNode>>,
+    services: Vec<aci::Found<'a>>,
+    hosting: Hosting,
+}
+
+impl<'a> Survey<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let computes = computes(inventory);
+        let by_cluster = by_cluster(&computes);
+        let services = aci::find(inventory);
+        let hosting = Hosting::find(inventory, &by_cluster, &services);
+        Self { inventory, computes, by_cluster, services, hosting }
+    }
+
+    /// The documents of everybody, or of those that one workspace uses.
+    fn documents(&self, declarations: &Declarations, only: Option<&ResourceId>) -> Vec<Document> {
+        let inventory = self.inventory;
+        let wanted = |workspace: &ResourceId| only.is_none_or(|only| only == workspace);
+        let engines = &Engines::of(inventory);
+        let balanced = Balanced::of(inventory);
+        let mut documents = Vec::new();
+        for compute in self.computes.iter().filter(|compute| wanted(&compute.workspace)) {
+            let alone = vec![*compute];
+            let target = compute.target.as_ref().ok();
+            let shared = target.and_then(|target| self.by_cluster.get(target)).unwrap_or(&alone);
+            documents.push(aks_compute(engines, declarations, compute, shared));
         }
+        for (id, attached) in &self.by_cluster {
+            let deleting = inventory.cluster(id).is_ok_and(|cluster| cluster.state == Ok(State::Deleting));
+            if !deleting && attached.iter().any(|compute| wanted(&compute.workspace)) {
+                documents.push(aks_cluster(engines, &balanced, declarations, id, attached));
+            }
+        }
+        for found in &self.services {
+            if only.is_none() || found.workspace.as_ref() == only {
+                documents.extend(aci_service(inventory, declarations, found));
+            }
+        }
+        for (id, place) in &self.hosting.subnets {
+            if only.is_none_or(|only| place.workspaces.contains(only)) {
+                documents.extend(hosting::document(engines, declarations, id, place));
+            }
+        }
+        let workspaces = inventory.workspaces.values().filter(|workspace| wanted(&workspace.id));
+        let staying = workspaces.filter(|workspace| workspace.state != Ok(State::Deleting));
+        documents.extend(staying.map(|node| {
+            let own = declarations.of(&node.id);
+            let deployers = rights::of_deployers(
+                engines,
+                &node.id,
+                own.deployers.as_deref(),
+                &self.computes,
+                &self.services,
+            );
+            workspace(inventory, own, node, deployers)
+        }));
+        documents.sort_by(|a, b| a.subject.cmp(&b.subject));
+        documents
     }
-    let services = aci::find(inventory);
-    for found in &services {
-        documents.extend(aci_service(inventory, declarations, found));
-    }
-    let hosting = Hosting::find(inventory, &by_cluster, &services);
-    for (id, place) in &hosting.subnets {
-        documents.extend(hosting::document(engines, declarations, id, place));
-    }
-    let workspaces = inventory.workspaces.values().filter(|workspace| workspace.state != Ok(State::Deleting));
-    documents.extend(workspaces.map(|node| {
-        let own = declarations.of(&node.id);
-        let deployers =
-            rights::of_deployers(engines, &node.id, own.deployers.as_deref(), &computes, &services);
-        workspace(inventory, own, node, deployers)
-    }));
-    documents.sort_by(|a, b| a.subject.cmp(&b.subject));
-    Subjects { documents, hidden: hidden(inventory, &computes, &hosting) }
 }
 
 /// The computes that are, or may be, AKS clusters.

@@ -63,6 +63,15 @@ pub struct Changes {
     pub resolved: Vec<(String, Resolution)>,
 }
 
+impl Changes {
+    fn in_order(&mut self) {
+        self.opened.sort_unstable();
+        self.reopened.sort_unstable();
+        self.changed.sort_unstable();
+        self.resolved.sort_unstable();
+    }
+}
+
 /// What a sweep saw, as far as the life of findings hangs on it.
 pub struct Sweep<'a> {
     /// Its results.

@@ -14,6 +14,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use self::detail::Tags;
 use self::detail::{Details, Verdicts};
 use crate::config;
 use crate::findings::judge::Subject;
@@ -73,6 +74,7 @@ pub struct Metrics {
     events_dropped: IntCounterVec,
     reload_successful: Gauge,
     reload_success: Gauge,
+    certificate: Option<Gauge>,
     bundle: String,
     details: Details,
 }
@@ -177,6 +179,7 @@ impl Metrics {
                 ),
                 &["receiver"],
             )?,
+            certificate: None,
             reload_successful: Gauge::new(
                 "mlfence_config_last_reload_successful",
                 "1 if the last reload of configuration and policies was taken, else 0.",
@@ -237,6 +240,21 @@ impl Metrics {
         self.details.names = labels.iter().map(|(_, label)| label.clone()).collect();
     }
 
+    /// Takes over the tags of the findings that a sweep saw, and forgets those of findings that are no longer open.
+    pub fn learn_tags(&mut self, report: &Report, open: &BTreeMap<String, Finding>) {
+        self.details.learn(report, open);
+    }
+
+    /// The tags of the open findings by fingerprint, to be recalled after a restart; none where no series shows them.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.details.tags()
+    }
+
+    /// Goes on with the tags of before a restart.
+    pub fn recall_tags(&mut self, tags: Tags) {
+        self.details.tags = tags;
+    }
+
     /// Notes what an outlet has sent since the start.
     pub fn notifications(&self, outlet: &str, accepted: u64, failures: u64) {
         for (counter, total) in [(&self.notifications, accepted), (&self.notification_failures, failures)] {
@@ -276,6 +294,17 @@ impl Metrics {
         if taken {
             self.reload_success.set(now as f64);
         }
+    }
+
+    /// Notes that the listeners' certificate was read, or refused. Without TLS there is nothing to note.
+    pub fn certificate(&mut self, taken: bool) -> Built<()> {
+        let gauge = Gauge::new(
+            "mlfence_tls_last_reload_successful",
+            "1 if the listeners use the certificate that is in its files, 0 if that was refused; absent without TLS.",
+        )?;
+        gauge.set(f64::from(u8::from(taken)));
+        self.certificate = Some(gauge);
+        Ok(())
     }
 
     /// The exposition: of the last view, or without the series of a sweep before the first one ended.
@@ -325,7 +354,7 @@ impl Metrics {
     }
 
     fn lasting(&self) -> Vec<Box<dyn Collector>> {
-        vec![
+        let mut all: Vec<Box<dyn Collector>> = vec![
             Box::new(self.requests.clone()),
             Box::new(self.retries.clone()),
             Box::new(self.failures.clone()),
@@ -343,7 +372,11 @@ impl Metrics {
             Box::new(self.events_dropped.clone()),
             Box::new(self.reload_successful.clone()),
             Box::new(self.reload_success.clone()),
-        ]
+        ];
+        if let Some(certificate) = &self.certificate {
+            all.push(Box::new(certificate.clone()));
+        }
+        all
     }
 
     /// Notes the policies that failed in a sweep.
@@ -379,11 +412,14 @@ impl Metrics {
         )?;
         let coverage = &view.inventory.coverage;
         let concerned = concerned(view);
-        self.source_success.retain(|(subscription, _), _| concerned.contains(subscription));
-        for subscription in coverage.subscriptions().filter(|subscription| concerned.contains(*subscription))
-        {
+        // That a subscription is swept at all is told of each: the rules hold what was open in one that is not.
+        let shown =
+            |subscription: &str, kind: Kind| kind == Kind::Subscriptions || concerned.contains(subscription);
+        self.source_success.retain(|(subscription, kind), _| shown(subscription, *kind));
+        for subscription in coverage.subscriptions() {
             let scope = ResourceId::subscription_scope(subscription);
-            for kind in Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind)) {
+            let kinds = Kind::ALL.iter().copied().filter(|kind| coverage.asked(*kind));
+            for kind in kinds.filter(|kind| shown(subscription, *kind)) {
                 let read = coverage.incomplete(kind, &scope).is_none();
                 up.with_label_values(&[subscription, kind.name()]).set(read.into());
                 if read {

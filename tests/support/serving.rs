@@ -24,10 +24,14 @@ pub(crate) fn configure(
     more: &str,
 ) -> PathBuf {
     let (config, url) = (folder.join("mlfence.yaml"), server.base_url());
+    let http = if more.lines().any(|line| line.starts_with("http:")) {
+        ""
+    } else {
+        "http: { listen: '127.0.0.1:0' }\n"
+    };
     let text = format!(
         "endpoints: {{ resource_manager: '{url}', authority: '{url}' }}\ncredential: {{ type: managed_identity }}\n\
-         schedule: {{ interval: {interval}, jitter: 0% }}\nhttp: {{ listen: '127.0.0.1:0' }}\n\
-         ledger: {{ path: '{}' }}\n{more}",
+         schedule: {{ interval: {interval}, jitter: 0% }}\n{http}ledger: {{ path: '{}' }}\n{more}",
         ledger.display()
     );
     fs::write(&config, text).expect("written");
@@ -70,18 +74,37 @@ pub(crate) struct Serving {
     logs: Receiver<String>,
     /// Where it listens.
     pub(crate) address: String,
+    metrics: Option<String>,
 }
 
 impl Serving {
     /// Starts it and waits until it listens.
     pub(crate) fn start(server: &RunningServer, config: &Path) -> Self {
-        let mut process = command(server, config).spawn().expect("mlfence starts");
+        Self::of(command(server, config))
+    }
+
+    /// The same, as talkative as it can be.
+    pub(crate) fn start_talking(server: &RunningServer, config: &Path) -> Self {
+        let mut command = command(server, config);
+        command.env("MLFENCE_LOG", "trace");
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut process = command.spawn().expect("mlfence starts");
         let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
         let (send, logs) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).all(|line| send.send(line).is_ok()));
-        let mut serving = Self { process, logs, address: String::new() };
-        let line = serving.log("listens on http://");
-        serving.address = line.rsplit("http://").next().expect("an address").trim().to_owned();
+        let mut serving = Self { process, logs, address: String::new(), metrics: None };
+        while serving.address.is_empty() {
+            let line = serving.log(" http");
+            let address = |line: &str| line.rsplit("://").next().expect("an address").trim().to_owned();
+            if line.contains("listens on") {
+                serving.address = address(&line);
+            } else if line.contains("metrics are at") {
+                serving.metrics = Some(address(line.trim_end_matches("/metrics")));
+            }
+        }
         serving
     }
 
@@ -133,16 +156,28 @@ impl Serving {
         }
     }
 
+    /// Every line that was logged so far.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.logs.try_iter().collect()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The address of the metrics, where they have one of their own.
+    pub(crate) fn metrics_address(&self) -> String {
+        self.metrics.clone().expect("metrics have a listener of their own")
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, body.to_owned())
+        let answer = self.ask("GET", path, &[]);
+        (answer.status, answer.text())
+    }
+
+    /// One request with headers of its own; one without a `Host` gets the daemon's address.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        Answer::of(&self.address, method, path, headers)
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -191,4 +226,63 @@ pub(crate) fn samples(exposition: &str, metric: &str, labels: &[&str]) -> Vec<f6
         .filter(|line| labels.iter().all(|label| line.contains(label)))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .collect()
+}
+
+/// An answer as it came over the wire.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Asks at an address, over a connection of its own.
+    pub(crate) fn of(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Self {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request += &format!("Host: {address}\r\n");
+        }
+        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
+        request += "\r\n";
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("an HTTP answer");
+        let head = String::from_utf8(answer[..end].to_vec()).expect("headers are text");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Self { status, head, body: answer[end + 4..].to_vec() }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.head, self.text()))
+    }
+
+    /// The values of a header, in their order.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    /// The detail of a problem, which must be a whole one.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            ["application/problem+json"],
+            "{}\n{}",
+            self.head,
+            self.text()
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert_eq!(problem["type"], "about:blank");
+        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{problem}");
+        problem["detail"].as_str().expect("a detail").to_owned()
+    }
 }

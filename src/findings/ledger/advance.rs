@@ -1,14 +1,18 @@
 //! One step of the life cycle: old ledger and sweep in, new ledger and changes out.
 
+use std::collections::BTreeSet;
+
 use time::{Date, OffsetDateTime};
 
 use super::resolution::Told;
 use super::{Changes, Finding, Ledger, Resolution, Resolved, Sweep, Terms, unknowns};
 use crate::findings::PolicyResult;
 use crate::findings::judge::Violation;
+use crate::inventory::ResourceId;
 
 impl Ledger {
     /// The ledger after a sweep. A finding is resolved only by proof or by a person's decision; what a gap hides stays, stale.
+    /// Proof lasts until it is seen again; a decision lasts as long as somebody stands by it, whatever can be seen.
     pub fn advance(&self, sweep: &Sweep<'_>, terms: &Terms, now: i64) -> (Ledger, Changes) {
         let told = Told::by(sweep);
         let unknowns = unknowns::advance(&self.unknowns, sweep, &told, now);
@@ -24,7 +28,11 @@ impl Ledger {
         for (id, (result, violation)) in &told.violations {
             step.sighted(id, result, violation);
         }
-        let unseen = |id: &String| !told.violations.contains_key(id.as_str());
+        for (id, (result, violation)) in &told.waived {
+            step.accepted(id, result, violation);
+        }
+        let seen = |id: &str| told.violations.contains_key(id) || told.waived.contains_key(id);
+        let unseen = |id: &String| !seen(id);
         for (id, finding) in self.open.iter().filter(|(id, _)| unseen(id)) {
             step.open_unseen(id, finding);
         }
@@ -34,7 +42,20 @@ impl Ledger {
         for (id, resolved) in self.resolved.iter().filter(|(id, _)| unseen(id)) {
             step.resolved_unseen(id, resolved);
         }
+        // Who is seen comes before who is not.
+        step.changes.in_order();
         (step.after, step.changes)
+    }
+
+    /// The guids of the subscriptions whose findings are over because the configuration leaves them out. Whether it still does
+    /// is to be asked of each, in sight or not.
+    pub fn left_out(&self) -> BTreeSet<String> {
+        let left_out = self.resolved.values().filter(|one| one.resolution == Resolution::OutOfScope);
+        let homes = left_out.flat_map(|one| {
+            let subject = &one.finding.subject;
+            [Some(&subject.id), subject.workspace.as_ref()].into_iter().flatten()
+        });
+        homes.filter_map(ResourceId::subscription).map(str::to_owned).collect()
     }
 
     /// What is known of a fingerprint, whatever state it is in.
@@ -66,7 +87,9 @@ impl Step<'_> {
         }
         let resolved = self.before.resolved.get(id);
         let streak = known.map_or(0, |known| known.streak).saturating_add(1);
-        if streak >= self.terms.open_after {
+        // It was taken away by a decision, at once, and nobody stands by that any more.
+        let decided = resolved.is_some_and(|resolved| resolved.resolution.is_decision());
+        if decided || streak >= self.terms.open_after {
             finding.opened_at = self.now;
             if resolved.is_some() {
                 finding.reopened = finding.reopened.saturating_add(1);
@@ -84,9 +107,23 @@ impl Step<'_> {
         }
     }
 
+    /// It is kept as it is seen: what a waiver was given for is compared with that once it can no longer be seen.
+    fn accepted(&mut self, id: &str, result: &PolicyResult, violation: &Violation) {
+        let finding = Finding::sighted(result, violation, self.before.finding(id), self.now);
+        if self.before.open.contains_key(id) {
+            self.changes.resolved.push((id.to_owned(), Resolution::Waived));
+        }
+        let mut resolved = match self.before.resolved.get(id) {
+            Some(resolved) => Resolved { finding, ..*resolved },
+            None => Resolved { finding, at: self.now, resolution: Resolution::Waived },
+        };
+        resolved.turn(Resolution::Waived, self.now);
+        self.after.resolved.insert(id.to_owned(), resolved);
+    }
+
     fn open_unseen(&mut self, id: &str, finding: &Finding) {
         let mut finding = finding.clone();
-        let Some(resolution) = self.told.resolution(id, &finding.policy, &finding.subject) else {
+        let Some(resolution) = self.told.resolution(&finding.policy, &finding.subject) else {
             finding.stale_since = finding.stale_since.or(Some(self.now));
             self.after.open.insert(id.to_owned(), finding);
             return;
@@ -104,19 +141,30 @@ impl Step<'_> {
 
     /// A gap neither counts for it nor against it.
     fn pending_unseen(&mut self, id: &str, finding: &Finding) {
-        if self.told.resolution(id, &finding.policy, &finding.subject).is_none() {
+        if self.told.resolution(&finding.policy, &finding.subject).is_none() {
             self.after.pending.insert(id.to_owned(), finding.clone());
         }
     }
 
     fn resolved_unseen(&mut self, id: &str, resolved: &Resolved) {
         let mut resolved = resolved.clone();
-        let proven = self.told.resolution(id, &resolved.finding.policy, &resolved.finding.subject);
-        let accepted =
-            proven == Some(Resolution::Waived) || self.told.is_accepted(&resolved.finding, self.today());
-        if resolved.resolution == Resolution::Waived && proven.is_none() && !accepted {
-            // Nobody accepts it any more, and nobody can see that it is gone.
-            let finding = &mut resolved.finding;
+        let finding = &mut resolved.finding;
+        let told = self.told.resolution(&finding.policy, &finding.subject);
+        let accepted = self.told.is_accepted(finding, self.today());
+        if !resolved.resolution.is_decision() {
+            if told.is_some() {
+                finding.streak = 0;
+            }
+        } else if let Some(proof) = told.filter(|told| !told.is_decision()) {
+            finding.streak = finding.streak.saturating_add(1);
+            if finding.streak >= self.terms.resolve_after {
+                finding.streak = 0;
+                resolved.turn(proof, self.now);
+            }
+        } else if let Some(decision) = told.or(accepted.then_some(Resolution::Waived)) {
+            resolved.turn(decision, self.now);
+        } else {
+            // Nobody stands by what was decided, and nobody can see that it is gone.
             finding.opened_at = self.now;
             finding.stale_since = Some(self.now);
             finding.reopened = finding.reopened.saturating_add(1);
@@ -125,13 +173,9 @@ impl Step<'_> {
             return;
         }
         let old = resolved.at.saturating_add(self.terms.retention_seconds) <= self.now;
-        if old && !(resolved.resolution == Resolution::Waived && accepted) {
-            return;
+        if !old || resolved.resolution == Resolution::Waived && accepted {
+            self.after.resolved.insert(id.to_owned(), resolved);
         }
-        if proven.is_some() {
-            resolved.finding.streak = 0;
-        }
-        self.after.resolved.insert(id.to_owned(), resolved);
     }
 
     fn today(&self) -> Date {

@@ -35,7 +35,8 @@ pub struct Finding {
     pub stale_since: Option<i64>,
     /// How often it came back after it was resolved.
     pub reopened: u32,
-    /// How many sweeps in a row spoke for leaving the state it is in: saw it while it is not open, proved it gone while it is.
+    /// How many sweeps in a row spoke for leaving the state it is in: saw it before it was opened or after it was proven gone,
+    /// proved it gone while it is open or resolved by a decision.
     pub streak: u32,
 }
 
@@ -79,15 +80,25 @@ impl Finding {
     }
 }
 
-/// A finding that is over.
+/// A finding that is over, or accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The finding as it last was.
     pub finding: Finding,
-    /// When it was resolved; seconds since 1970.
+    /// When it was resolved, by the reason that holds now; seconds since 1970.
     pub at: i64,
-    /// Why.
+    /// Why. A violation that was accepted before anybody was told of it is kept here, too.
     pub resolution: Resolution,
+}
+
+impl Resolved {
+    /// Another reason holds from now on. That is no change to whoever was told that it is over.
+    pub(super) fn turn(&mut self, resolution: Resolution, now: i64) {
+        if self.resolution != resolution {
+            self.resolution = resolution;
+            self.at = now;
+        }
+    }
 }
 
 /// Why a finding was resolved.
@@ -99,9 +110,9 @@ pub enum Resolution {
     ResourceDeleted,
     /// Somebody accepted it; it comes back when the waiver ends, seen or not.
     Waived,
-    /// The policy is no longer in the bundle, or switched off.
+    /// The policy is no longer in the bundle, or switched off; as with a waiver, until it is there again.
     PolicyRemoved,
-    /// The configuration leaves its subscription out.
+    /// The configuration leaves its subscription out; as with a waiver, until it no longer does.
     OutOfScope,
 }
 

@@ -1,6 +1,6 @@
 //! What a sweep proves of a finding that it did not see. A gap proves nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use time::Date;
 
@@ -17,13 +17,14 @@ pub(super) struct Told<'a> {
     results: BTreeMap<(&'a str, &'a ResourceId), &'a PolicyResult>,
     /// Violations that nobody accepted, by fingerprint.
     pub(super) violations: BTreeMap<&'a str, (&'a PolicyResult, &'a Violation)>,
-    waived: BTreeSet<&'a str>,
+    /// Violations that somebody accepted, by fingerprint.
+    pub(super) waived: BTreeMap<&'a str, (&'a PolicyResult, &'a Violation)>,
 }
 
 impl<'a> Told<'a> {
     pub(super) fn by(sweep: &'a Sweep<'a>) -> Self {
         let mut told =
-            Self { sweep, results: BTreeMap::new(), violations: BTreeMap::new(), waived: BTreeSet::new() };
+            Self { sweep, results: BTreeMap::new(), violations: BTreeMap::new(), waived: BTreeMap::new() };
         for result in sweep.results.iter().filter(|result| !result.subject.hidden) {
             told.results.insert((&result.policy, &result.subject.id), result);
             if !matches!(result.status, Status::Fail | Status::Waived) {
@@ -31,11 +32,9 @@ impl<'a> Told<'a> {
             }
             for violation in &result.violations {
                 // One that is accepted never hides its neighbour.
-                if violation.waiver.is_some() || result.status == Status::Waived {
-                    told.waived.insert(&violation.id);
-                } else {
-                    told.violations.insert(&violation.id, (result, violation));
-                }
+                let accepted = violation.waiver.is_some() || result.status == Status::Waived;
+                let list = if accepted { &mut told.waived } else { &mut told.violations };
+                list.insert(&violation.id, (result, violation));
             }
         }
         told
@@ -46,13 +45,10 @@ impl<'a> Told<'a> {
         self.results.get(&(policy, &subject.id)).copied()
     }
 
-    /// Why a finding that was not seen is over; none where that is not proven.
-    pub(super) fn resolution(&self, id: &str, policy: &str, subject: &Subject) -> Option<Resolution> {
+    /// Why a finding that was not seen, accepted or not, is over; none where that is not proven.
+    pub(super) fn resolution(&self, policy: &str, subject: &Subject) -> Option<Resolution> {
         if !self.sweep.policies.contains(policy) {
             return Some(Resolution::PolicyRemoved);
-        }
-        if self.waived.contains(id) {
-            return Some(Resolution::Waived);
         }
         let verdict = self.verdict(policy, subject);
         if verdict.is_some_and(proves_absence) {

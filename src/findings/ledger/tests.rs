@@ -306,13 +306,13 @@ fn waiver(policy: &str, scope: &ResourceId, key: &str) -> Waiver {
     }
 }
 
-/// One sweep that cannot see the subject, under these waivers.
+/// One sweep that cannot see anything, under these waivers.
 fn advance_blind(ledger: &Ledger, waivers: &[Waiver], retention_seconds: i64, now: i64) -> (Ledger, Changes) {
     let (subscriptions, policies) =
         (BTreeSet::from([SUBSCRIPTION.to_owned()]), BTreeSet::from(["AKS-001".to_owned()]));
     let sweep = Sweep {
         results: &[unknown("c", Code::Denied)],
-        hidden: &[],
+        hidden: &[hidden_at("/subscriptions/s")],
         subscriptions: &subscriptions,
         excluded: &BTreeSet::new(),
         policies: &policies,
@@ -350,6 +350,145 @@ fn a_waiver_that_ends_behind_a_gap_leaves_its_finding_open_and_stale() {
             "{why}"
         );
         assert_eq!(open.resolved.len(), 0, "{why}");
+    }
+}
+
+/// What was seen of it while it was accepted counts for nothing once it is proven gone.
+#[test]
+fn what_is_fixed_while_it_is_waived_stays_fixed_when_the_waiver_is_taken_out() {
+    const KEEP: i64 = 1_000;
+    let accepted = [waived(result("c", Status::Fail, &["k"], true), &["k"])];
+    for (proof, expected) in [
+        (vec![result("c", Status::Pass, &[], true)], Resolution::Fixed),
+        (vec![result("c", Status::Fail, &["other"], true)], Resolution::Fixed),
+        (vec![], Resolution::ResourceDeleted),
+    ] {
+        let (ledger, _) = advance(&open_one(), &accepted, &[], 2);
+        let id = ledger.resolved.keys().next().expect("it is kept").clone();
+        let (ledger, changes) = advance(&ledger, &proof, &[], 3);
+        assert_eq!((ledger.resolved[&id].resolution, ledger.resolved[&id].at), (expected, 3));
+        assert_eq!(resolutions(&changes), [], "nobody was told that it is open");
+        let (ledger, changes) = advance_blind(&ledger, &[], KEEP, 4);
+        assert!(!ledger.open.contains_key(&id) && changes.reopened.is_empty(), "{expected:?}");
+        // Seen again while it is accepted, it is accepted again, and comes back with the end of that.
+        let (ledger, changes) = advance(&ledger, &accepted, &[], 5);
+        assert_eq!((ledger.resolved[&id].resolution, changes.reopened.len()), (Resolution::Waived, 0));
+        assert_eq!(advance_blind(&ledger, &[], KEEP, 6).1.reopened, [id]);
+    }
+}
+
+#[test]
+fn what_is_waived_is_proven_gone_as_often_as_what_is_open() {
+    let terms = Terms { open_after: 2, resolve_after: 2, ..Terms::default() };
+    let fail = result("c", Status::Fail, &["k"], true);
+    let pass = [result("c", Status::Pass, &[], true)];
+    let accepted = [waived(fail.clone(), &["k"])];
+    let (ledger, _) = advance_on(&terms, &open_one(), &accepted, &[], 2);
+    let is = |ledger: &Ledger| ledger.resolved.values().map(|one| one.resolution).collect::<Vec<_>>();
+    let (once, _) = advance_on(&terms, &ledger, &pass, &[], 3);
+    assert_eq!(is(&once), [Resolution::Waived]);
+    // A gap counts neither way, and the next proof is the second one.
+    let (gap, _) = advance_on(&terms, &once, &[unknown("c", Code::Denied)], &[], 4);
+    assert_eq!(is(&advance_on(&terms, &gap, &pass, &[], 5).0), [Resolution::Fixed]);
+    // Sight in between begins the row anew.
+    let (seen, _) = advance_on(&terms, &once, &accepted, &[], 4);
+    assert_eq!(is(&advance_on(&terms, &seen, &pass, &[], 5).0), [Resolution::Waived]);
+    // A decision took it away at once, and so its end brings it back at once.
+    let (back, changes) = advance_on(&terms, &once, &[fail], &[], 4);
+    assert_eq!((back.open.len(), changes.reopened.len()), (1, 1));
+}
+
+/// A pin holds for the facts as they last were, not as they were before somebody accepted them.
+#[test]
+fn what_is_waived_is_kept_as_it_is_seen() {
+    let seen = |evidence: &str, severity| {
+        let mut result = result("c", Status::Fail, &["k"], true);
+        result.violations[0].evidence_digest = evidence.to_owned();
+        result.violations[0].severity = severity;
+        result.violations[0].message = evidence.to_owned();
+        result
+    };
+    let (ledger, _) = advance(&Ledger::default(), &[seen("sha256:a", Severity::High)], &[], 1);
+    let id = ledger.open.keys().next().expect("it is open").clone();
+    let mut ledger = ledger;
+    // It moves with the sweep that first shows it as accepted, and once more while it is.
+    for (now, evidence) in [(2, "sha256:b"), (3, "sha256:c")] {
+        let accepted = [waived(seen(evidence, Severity::Low), &["k"])];
+        ledger = advance(&ledger, &accepted, &[], now).0;
+        let Resolved { finding, at, resolution } = &ledger.resolved[&id];
+        assert_eq!((finding.evidence.as_str(), finding.message.as_str()), (evidence, evidence));
+        assert_eq!((finding.severity, finding.first_seen, finding.confirmed_at), (Severity::Low, 1, now));
+        assert_eq!((*at, *resolution), (2, Resolution::Waived));
+    }
+    let pinned = |evidence: &str| Waiver {
+        evidence: Some(evidence.to_owned()),
+        ..waiver("AKS-001", &subject("c").id, "k")
+    };
+    let (held, changes) = advance_blind(&ledger, &[pinned("sha256:c")], 1_000, 4);
+    assert_eq!((held.open.len(), changes), (0, Changes::default()));
+    let (lapsed, changes) = advance_blind(&ledger, &[pinned("sha256:a")], 1_000, 4);
+    assert_eq!((lapsed.open.len(), changes.reopened), (1, vec![id]));
+}
+
+/// Accepted before anybody was told of it, it still stands when nobody accepts it any more.
+#[test]
+fn what_is_waived_from_its_first_sight_is_known() {
+    let accepted = [waived(result("c", Status::Fail, &["k"], true), &["k"])];
+    let mine = waiver("AKS-001", &subject("c").id, "k");
+    let (mut ledger, changes) = advance(&Ledger::default(), &accepted, &[], 1);
+    assert_eq!((ledger.open.len(), ledger.resolved.len(), changes), (0, 1, Changes::default()));
+    // However long it is accepted, it is not forgotten, seen or not.
+    let brief = Terms { retention_seconds: 10, ..Terms::default() };
+    let (seen, changes) = advance_on(&brief, &ledger, &accepted, &[], 100);
+    assert_eq!((seen.resolved.len(), changes), (1, Changes::default()));
+    let (unseen, changes) = advance_blind(&seen, std::slice::from_ref(&mine), 10, 200);
+    assert_eq!((unseen.resolved.len(), changes), (1, Changes::default()));
+    ledger = unseen;
+    let (ledger, changes) = advance_blind(&ledger, &[], 10, 300);
+    let finding = ledger.open.values().next().expect("it stands");
+    assert_eq!((finding.first_seen, finding.opened_at, finding.stale_since), (1, 300, Some(300)));
+    assert_eq!((changes.opened.len(), changes.reopened.len()), (0, 1));
+}
+
+/// Nobody has decided it any more, and nobody proved it gone.
+#[test]
+fn a_configuration_put_right_behind_a_gap_leaves_its_findings_open_and_stale() {
+    let mine = waiver("AKS-001", &subject("c").id, "k");
+    let terms = Terms { resolve_after: 2, ..Terms::default() };
+    for (subscriptions, excluded, policies, expected) in [
+        (&[SUBSCRIPTION][..], &[][..], &[][..], Resolution::PolicyRemoved),
+        (&[], &[SUBSCRIPTION], &["AKS-001"], Resolution::OutOfScope),
+    ] {
+        let (decided, changes) = advance_empty(&open_one(), subscriptions, excluded, policies);
+        assert_eq!(resolutions(&changes), [expected]);
+        let (decided, changes) = advance_empty(&decided, subscriptions, excluded, policies);
+        assert_eq!((decided.open.len(), changes), (0, Changes::default()), "it holds");
+        assert_eq!(decided.left_out(), excluded.iter().map(|guid| (*guid).to_owned()).collect());
+        let (back, changes) = advance_blind(&decided, &[], 1_000, 3);
+        let finding = back.open.values().next().expect("it stands");
+        assert_eq!((finding.first_seen, finding.stale_since, finding.reopened), (1, Some(3), 1));
+        assert_eq!((back.resolved.len(), changes.reopened.len()), (0, 1));
+
+        // Somebody else accepts it now, and that holds until it ends, too.
+        let (accepted, changes) = advance_blind(&decided, std::slice::from_ref(&mine), 1_000, 3);
+        assert_eq!((accepted.open.len(), changes), (0, Changes::default()));
+        assert_eq!(advance_blind(&accepted, &[], 1_000, 4).1.reopened.len(), 1);
+
+        // Proven gone in between, it stays gone; one proof of two leaves it where it is.
+        let pass = [result("c", Status::Pass, &[], true)];
+        let (gone, changes) = advance(&decided, &pass, &[], 3);
+        assert_eq!((gone.open.len(), changes), (0, Changes::default()));
+        assert_eq!(advance_blind(&gone, &[], 1_000, 4).1, Changes::default());
+        let (half, _) = advance_on(&terms, &decided, &pass, &[], 3);
+        assert_eq!(advance_blind(&half, &[], 1_000, 4).1.reopened.len(), 1);
+    }
+    // What was fixed before somebody decided about it is still fixed when that ends.
+    let (fixed, _) = advance(&open_one(), &[result("c", Status::Pass, &[], true)], &[], 1);
+    for (subscriptions, excluded, policies) in
+        [(&[SUBSCRIPTION][..], &[][..], &[][..]), (&[], &[SUBSCRIPTION], &["AKS-001"])]
+    {
+        let (decided, _) = advance_empty(&fixed, subscriptions, excluded, policies);
+        assert_eq!(advance_blind(&decided, &[], 1_000, 3).1, Changes::default());
     }
 }
 
@@ -555,6 +694,34 @@ proptest! {
             let own = fingerprint(&finding.policy, &finding.subject.id, &finding.key);
             prop_assert_eq!(id, &own);
         }
+    }
+
+    /// What is open once nobody accepts anything and nothing can be seen hangs on what each violation's last word was.
+    #[test]
+    fn behind_a_gap_and_without_waivers_whatever_was_last_seen_is_open(history in any_history()) {
+        let (ledger, now) = live(&Terms::default(), &history);
+        let (after, _) = advance_blind(&ledger, &[], 1_000, now + 1);
+        let mut standing = BTreeSet::new();
+        for (results, gap) in &history {
+            for name in ["a", "b", "c"] {
+                let judged = results.iter().find(|result| result.subject == subject(name));
+                for key in ["k", "l", "m"] {
+                    let id = fingerprint("AKS-001", &subject(name).id, key);
+                    let seen = judged.is_some_and(|result| result.violations.iter().any(|one| one.key == key));
+                    let gone = judged.map_or(!gap, |result| match result.status {
+                        Status::Unknown => false,
+                        Status::Pass | Status::NotApplicable => true,
+                        Status::Fail | Status::Waived => result.complete,
+                    });
+                    if seen {
+                        standing.insert(id);
+                    } else if gone {
+                        standing.remove(&id);
+                    }
+                }
+            }
+        }
+        prop_assert_eq!(after.open.into_keys().collect::<BTreeSet<_>>(), standing);
     }
 
     #[test]

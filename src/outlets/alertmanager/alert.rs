@@ -32,12 +32,14 @@ impl Alert {
     /// The form of Alertmanager's API, version 2. One that stands ends `life` from now unless it is renewed.
     pub fn wire(&self, now: i64, life: Duration, link: Option<&Url>) -> Value {
         let later = now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
-        // Alertmanager refuses an end before the start, which a clock that was set back would make.
-        let ends_at = self.ended_at.unwrap_or(later).max(self.starts_at);
+        let ends_at = self.ended_at.unwrap_or(later);
+        // Alertmanager refuses an end before the start, which a clock that was set back would make. The end is what counts:
+        // moved to a start that lies ahead, it would leave the alert firing until then.
+        let starts_at = self.starts_at.min(ends_at);
         let mut wire = json!({
             "labels": self.labels,
             "annotations": self.annotations,
-            "startsAt": stamp(self.starts_at),
+            "startsAt": stamp(starts_at),
             "endsAt": stamp(ends_at),
         });
         if let Some(link) = link {

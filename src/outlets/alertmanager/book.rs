@@ -88,7 +88,8 @@ impl Book {
         });
     }
 
-    fn alerts(&self) -> Vec<Alert> {
+    /// The alerts that stand, and those that ended of late.
+    pub fn alerts(&self) -> Vec<Alert> {
         let firing = self.firing.values().map(|entry| &entry.alert);
         firing.chain(&self.digest).chain(&self.ended).cloned().collect()
     }
@@ -115,9 +116,15 @@ impl<'a> Texts<'a> {
 fn entry(id: &str, finding: &Finding, before: Option<&Entry>, view: &View<'_>, texts: &Texts<'_>) -> Entry {
     // Tags count as they were when the alert began. Else one that somebody edits would resolve it and page anew, and so
     // would a gap that hides the resource.
-    let tags = match before {
-        Some(before) if before.asked == view.labels => before.tags.clone(),
-        _ => labels::of(&finding.subject, view.labels, view.inventory),
+    let (tags, asked) = match before {
+        Some(before) if before.asked == view.labels => (before.tags.clone(), before.asked.clone()),
+        // Other tags are asked for while nobody can see them: those that are known stay, and the next sight tells the rest.
+        Some(before) if finding.is_stale() => {
+            let allowed = |name: &String| view.labels.iter().any(|(_, label)| label == name);
+            let kept = before.tags.iter().filter(|(name, _)| allowed(name));
+            (kept.map(|(name, value)| (name.clone(), value.clone())).collect(), before.asked.clone())
+        }
+        _ => (labels::of(&finding.subject, view.labels, view.inventory), view.labels.to_vec()),
     };
     let known = before.map(|before| &before.alert.annotations);
     let mut own = own_labels(id, finding);
@@ -133,7 +140,7 @@ fn entry(id: &str, finding: &Finding, before: Option<&Entry>, view: &View<'_>, t
         starts_at: finding.opened_at,
         ended_at: None,
     };
-    Entry { alert, tags, asked: view.labels.to_vec() }
+    Entry { alert, tags, asked }
 }
 
 const WORKSPACE: &str = "workspace";

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
+
+use super::api::Index;
 use crate::expectations::Declarations;
 use crate::findings::Report;
 use crate::inventory::Inventory;
@@ -21,6 +24,10 @@ pub struct View {
     pub policies: Arc<[Listed]>,
     /// What the operator declares.
     pub declarations: Arc<Declarations>,
+    /// The last sweep's snapshot as a file, `.jsonl.zst`; none unless the configuration offers it.
+    pub snapshot: Option<Bytes>,
+    /// What the API finds its answers by, made when it is first asked.
+    pub index: Arc<Index>,
 }
 
 /// A sweep as judged.

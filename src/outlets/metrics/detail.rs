@@ -7,12 +7,16 @@ use prometheus::{GaugeVec, IntGauge, Opts, Registry};
 
 use super::{Built, View};
 use crate::config::Detail;
+use crate::findings::Report;
 use crate::findings::judge::Subject;
 use crate::findings::labels::value;
 use crate::findings::ledger::{Finding, Unknown};
 use crate::inventory::ResourceId;
 
 type Labels = BTreeMap<String, String>;
+
+/// The labels that tags gave, by the finding's fingerprint.
+pub type Tags = BTreeMap<String, Labels>;
 
 /// What the configuration says, and the tags of findings that a gap hides now.
 #[derive(Debug, Default)]
@@ -21,7 +25,7 @@ pub(super) struct Details {
     /// The names of the labels that tags become.
     pub(super) names: Vec<String>,
     /// The tags of each open finding, as a sweep last saw them: else a gap would make another series of it.
-    tags: BTreeMap<String, Labels>,
+    pub(super) tags: Tags,
 }
 
 /// The findings and unknowns of one moment.
@@ -33,12 +37,10 @@ pub(super) struct Verdicts<'a> {
 
 impl Details {
     /// Registers the series, the most severe findings first and among them the oldest, and how many were held back.
-    pub(super) fn register(&mut self, registry: &Registry, verdicts: &Verdicts<'_>) -> Built<()> {
+    pub(super) fn register(&self, registry: &Registry, verdicts: &Verdicts<'_>) -> Built<()> {
         if self.settings.detail == Detail::Off {
-            self.tags.clear();
             return Ok(());
         }
-        self.learn(verdicts);
         let mut findings: Vec<(&String, &Finding)> = verdicts.open.iter().collect();
         findings.sort_by_key(|(id, finding)| {
             (std::cmp::Reverse(finding.severity), finding.opened_at, (*id).clone())
@@ -64,14 +66,22 @@ impl Details {
         registry.register(Box::new(gauge))
     }
 
-    /// Takes over the tags of the findings that the sweep saw, and forgets those that are no longer open.
-    fn learn(&mut self, verdicts: &Verdicts<'_>) {
-        self.tags.retain(|id, _| verdicts.open.contains_key(id));
-        for result in verdicts.view.iter().flat_map(|view| &view.report.results) {
-            for violation in result.violations.iter().filter(|v| verdicts.open.contains_key(&v.id)) {
+    /// Takes over the tags of the findings that a sweep saw, and forgets those that are no longer open.
+    pub(super) fn learn(&mut self, report: &Report, open: &BTreeMap<String, Finding>) {
+        if self.settings.detail == Detail::Off {
+            self.tags.clear();
+            return;
+        }
+        self.tags.retain(|id, _| open.contains_key(id));
+        for result in &report.results {
+            for violation in result.violations.iter().filter(|violation| open.contains_key(&violation.id)) {
                 self.tags.insert(violation.id.clone(), result.labels.clone());
             }
         }
+    }
+
+    pub(super) fn tags(&self) -> Option<&Tags> {
+        (self.settings.detail != Detail::Off && !self.names.is_empty()).then_some(&self.tags)
     }
 
     fn findings(

@@ -19,7 +19,7 @@ pub(crate) fn check(input: &[u8]) {
     assert_eq!(Config::parse(text).is_ok(), problems.is_empty());
     within_bounds(&config);
     if problems.is_empty() {
-        assert_eq!(Config::listen_of(text), config.listen);
+        assert_eq!(Config::listen_of(text), (config.http.listen, config.http.tls.is_some()));
         let more = format!("{text}\nno_such_key: 1\n");
         assert!(Config::parse(&more).is_err(), "a key that nobody knows is passed over");
     }

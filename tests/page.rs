@@ -1,0 +1,314 @@
+//! The page as a browser reads it: every page of the demo is well-formed, says what the report says, and breaks out of nothing;
+//! the picture of each workspace has the arrows that its known violations call for.
+
+#[path = "support/serving.rs"]
+mod serving;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use armsim::{Fault, Options, RunningServer, Server, company};
+use scraper::{ElementRef, Html, Selector};
+use serving::{Serving, configure};
+use tempfile::TempDir;
+
+/// A daemon that has swept once.
+struct Site {
+    daemon: Serving,
+    server: RunningServer,
+    folder: TempDir,
+}
+
+impl Site {
+    async fn open(estate: armsim::Estate, options: Options, more: &str) -> Self {
+        let declared = company::declarations(&estate);
+        let server = Server::start(estate, options).await.expect("armsim starts");
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = folder.path().join("ledger.db");
+        let config = configure(folder.path(), &server, "1h", &ledger, &format!("{declared}{more}"));
+        let daemon = Serving::start(&server, &config);
+        daemon.log("last sweep");
+        Self { daemon, server, folder }
+    }
+
+    /// A page, which must be there and well-formed.
+    fn page(&self, path: &str) -> Html {
+        let (status, text) = self.daemon.get(path);
+        assert_eq!(status, 200, "{path}");
+        let html = Html::parse_document(&text);
+        assert!(html.errors.is_empty(), "{path}: {:?}", html.errors);
+        let ids: Vec<&str> =
+            select(&html, "[id]").iter().filter_map(|element| element.value().id()).collect();
+        assert_eq!(
+            ids.iter().collect::<BTreeSet<_>>().len(),
+            ids.len(),
+            "{path}: an id is there twice: {ids:?}"
+        );
+        for attribute in ["style", "onclick", "onload", "onerror"] {
+            assert!(select(&html, &format!("[{attribute}]")).is_empty(), "{path}: {attribute}");
+        }
+        assert!(select(&html, "script, iframe, object, embed, base").is_empty(), "{path}");
+        html
+    }
+
+    /// The pages of the workspaces, by their names.
+    fn workspaces(&self) -> BTreeMap<String, Html> {
+        let home = self.page("/");
+        let links = select(&home, "table.posture tbody th a");
+        let pages = links.iter().map(|link| (words(*link), link.value().attr("href").expect("a link")));
+        pages
+            .filter(|(name, _)| name.starts_with("mlw-"))
+            .map(|(name, link)| (name, self.page(link)))
+            .collect()
+    }
+
+    /// What the command line finds, by workspace: policy and status.
+    fn audited(&self) -> BTreeMap<String, BTreeSet<(String, String)>> {
+        let run = Command::new(env!("CARGO_BIN_EXE_mlfence"))
+            .args(["audit", "--format", "json", "--config"])
+            .arg(self.folder.path().join("mlfence.yaml"))
+            .env("IDENTITY_ENDPOINT", self.server.identity_endpoint())
+            .env("IDENTITY_HEADER", armsim::server::SECRET)
+            .output()
+            .expect("mlfence runs");
+        let report: serde_json::Value = serde_json::from_slice(&run.stdout).expect("a report");
+        let mut told: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+        for result in report["results"].as_array().expect("results") {
+            let Some(workspace) = result["subject"]["workspace"].as_str() else { continue };
+            let name = workspace.rsplit('/').next().expect("a name").to_owned();
+            let text = |key: &str| result[key].as_str().expect("a text").to_owned();
+            told.entry(name).or_default().insert((text("policy"), text("status")));
+        }
+        told
+    }
+}
+
+fn select<'a>(html: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
+    html.select(&Selector::parse(selector).expect("a selector")).collect()
+}
+
+fn words(element: ElementRef<'_>) -> String {
+    element.text().collect::<String>().trim().to_owned()
+}
+
+fn count(html: &Html, selector: &str) -> usize {
+    select(html, selector).len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_demo_is_well_formed_and_every_link_leads_somewhere() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let mut seen = BTreeSet::new();
+    let mut open = vec!["/".to_owned()];
+    while let Some(path) = open.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        if ["/metrics", "/readyz"].contains(&path.as_str()) {
+            assert_eq!(site.daemon.get(&path).0, 200, "{path}");
+            continue;
+        }
+        let page = site.page(&path);
+        for title in ["title", "h1", "main", "header nav", "footer", "a.skip"] {
+            assert_eq!(count(&page, title).min(1), 1, "{path} has no {title}");
+        }
+        for link in select(&page, "a[href]").iter().filter_map(|link| link.value().attr("href")) {
+            match link.split_once('#').map_or(link, |(before, _)| before) {
+                "" => {}
+                inner if inner.starts_with('/') => open.push(inner.to_owned()),
+                outer => assert!(outer.starts_with("https://"), "{path}: {outer}"),
+            }
+        }
+    }
+    // Three pages of the overview, 42 findings of the first 59 entries, seven workspaces and the hidden subscription.
+    let of = |prefix: &str| seen.iter().filter(|path| path.starts_with(prefix)).count();
+    assert_eq!((of("/findings/"), of("/workspaces/"), of("/?page=")), (42, 8, 2), "{seen:?}");
+    assert_eq!(site.daemon.get("/findings/ffffffffffffffffffffffffffffffff").0, 404);
+    assert_eq!(site.daemon.get("/workspaces/%3Cscript%3E").0, 404);
+}
+
+/// What each workspace of the demo was made with is on its picture and nothing else fails there: counted by hand from the
+/// flaws that the demo's source lists.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pictures_of_the_demo_show_its_violations() {
+    let (estate, expected) = company::demo();
+    let site = Site::open(estate, Options::default(), "").await;
+    let mut violated: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for one in &expected {
+        let name = one.workspace.rsplit('/').next().expect("a name").to_owned();
+        violated.entry(name).or_default().insert(one.policy.clone());
+    }
+    // What runs by SDK v1 is told beside the flaws: LIF-001 of each workspace that has such, ACI-010 of a container group
+    // in a VNet.
+    for name in ["mlw-churn-prod", "mlw-pricing-dev", "mlw-sandbox-dev", "mlw-vision-dev", "mlw-warranty-dev"]
+    {
+        violated.entry(name.to_owned()).or_default().insert("LIF-001".to_owned());
+    }
+    for name in ["mlw-churn-prod", "mlw-vision-dev"] {
+        violated.entry(name.to_owned()).or_default().insert("ACI-010".to_owned());
+    }
+    // Arrows that fail, and all arrows. One arrow is for ISO-002, AKS-002 and ISO-001, one for AKS-001 and AKS-004, one
+    // for NSG-002 and NSG-003; the others are for one policy each, and there is one more for each further subnet.
+    let by_hand = [
+        // AKS (12) and ACI (workspace, endpoint, registry twice), a second subnet to join.
+        ("mlw-churn-prod", 0, 17),
+        ("mlw-fraud-prod", 0, 12),
+        // PRE-003 twice, ILB-001, NSG-001 twice, the API server; two clusters of ten, three to join.
+        ("mlw-pricing-dev", 6, 23),
+        // No cluster and no web service in a network that would be judged by a relation: nothing but the service's box.
+        ("mlw-sandbox-dev", 0, 0),
+        // AKS-001, AKS-002, AKS-003, CNI-001, RBAC-001, SCO-001; the callers' arrow is there though none are declared.
+        ("mlw-telematics-prod", 6, 12),
+        // PRE-002, ACI-001, ACI-002, ACI-003; to join the subnet, and to reach the registry.
+        ("mlw-vision-dev", 4, 6),
+        // CNI-003, RBAC-001, the registry.
+        ("mlw-warranty-dev", 3, 12),
+    ];
+    let pages = site.workspaces();
+    assert_eq!(pages.len(), by_hand.len());
+    for (name, failing, all) in by_hand {
+        let page = &pages[name];
+        assert_eq!(count(page, "svg.network g.arrow.fail"), failing, "{name}");
+        if name != "mlw-sandbox-dev" {
+            assert_eq!(count(page, "svg.network g.arrow"), all, "{name}");
+        }
+        let told: BTreeSet<String> =
+            select(page, ".words .verdict.fail a").iter().map(|link| words(*link)).collect();
+        assert_eq!(told, violated.get(name).cloned().unwrap_or_default(), "{name}");
+        // The list tells each arrow, and the picture has a title and a description.
+        assert_eq!(count(page, ".words li li"), count(page, "svg.network g.arrow"), "{name}");
+        for text in ["title", "desc"] {
+            assert_eq!(count(page, &format!("svg.network[role=img] > {text}")), 1, "{name}");
+        }
+    }
+    // The deciding rule and the assignment stand beside the verdicts.
+    let of = |name: &str| words(select(&pages[name], ".words")[0]);
+    assert!(of("mlw-pricing-dev").contains("subnet:deny-internet"));
+    assert!(of("mlw-telematics-prod").contains("default route leads nowhere"));
+    assert!(of("mlw-vision-dev").contains("vnet-hub-we-01"));
+}
+
+/// However little can be read, nothing is drawn as fine that is no pass, and what is unknown stands there as unknown.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_drawn_better_than_it_is_judged() {
+    let denied = [
+        "Microsoft.Network/networkSecurityGroups/read",
+        "Microsoft.Network/privateEndpoints/read",
+        "Microsoft.Network/loadBalancers/read",
+        "Microsoft.Authorization/roleAssignments/read",
+        "Microsoft.ContainerService/managedClusters/read",
+    ];
+    for action in denied {
+        let (estate, _) = company::demo();
+        let subscriptions: Vec<String> =
+            estate.header.subscriptions.iter().map(|subscription| subscription.id.clone()).collect();
+        let options = Options {
+            deny_actions: subscriptions.iter().map(|id| (id.clone(), action.to_owned())).collect(),
+            ..Options::default()
+        };
+        let site = Site::open(estate, options, "").await;
+        let (pages, audited) = (site.workspaces(), site.audited());
+        for (name, page) in pages {
+            let results = audited.get(&name).cloned().unwrap_or_default();
+            let statuses = |status: &str| -> BTreeSet<String> {
+                let with = results.iter().filter(|(_, other)| other == status);
+                with.map(|(policy, _)| policy.clone()).collect()
+            };
+            let shown = |class: &str| -> BTreeSet<String> {
+                let marks = select(&page, &format!(".words .verdict.{class}"));
+                let first = |text: String| text.split_whitespace().next().map(str::to_owned);
+                marks.iter().filter_map(|mark| first(words(*mark))).collect()
+            };
+            assert!(shown("pass").is_subset(&statuses("pass")), "{action}: {name}: {:?}", shown("pass"));
+            for status in ["fail", "unknown"] {
+                assert_eq!(shown(status), statuses(status), "{action}: {name}: {status}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_narrow_the_list_and_stay_in_the_form() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let entries = |query: &str| {
+        let page = site.page(&format!("/?{query}"));
+        (words(select(&page, ".count")[0]), count(&page, "#findings ~ ul.list > li"))
+    };
+    let known = company::demo().1;
+    let of = |policy: &str| known.iter().filter(|one| one.policy == policy).count();
+    assert_eq!(of("RBAC-001"), 2);
+    assert_eq!(entries("policy=RBAC-001&status=fail"), ("2 entries that match".to_owned(), 2));
+    assert_eq!(entries("q=mlw-vision-dev&status=fail&severity=high").1, 4);
+    assert_eq!(entries("q=no+such+thing").1, 0);
+    assert_eq!(entries("status=stale").1, 0);
+    assert_eq!(entries("status=waived").1, 0);
+    assert_eq!(entries("page=99").1, 59 - 50);
+    let page = site.page("/?status=unknown&severity=medium&policy=AKS-004&q=%3Cb%3E%22");
+    let chosen: Vec<_> = select(&page, "option[selected]").iter().map(|option| words(*option)).collect();
+    assert_eq!(chosen, ["unknown", "medium", "AKS-004"]);
+    assert_eq!(select(&page, "#q")[0].value().attr("value"), Some("<b>\""));
+}
+
+/// Before the first sweep of a process has ended the page says so, and shows what the ledger kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_sweep_the_ledger_is_shown() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let id = {
+        let home = site.page("/");
+        assert!(!words(select(&home, ".state")[0]).contains("No sweep"));
+        select(&home, ".list .head a")[0].value().attr("href").expect("a link").to_owned()
+    };
+    let Site { daemon, server, folder } = site;
+    daemon.kill();
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 100 });
+    let daemon = Serving::start(&server, &folder.path().join("mlfence.yaml"));
+    daemon.log("the sweep failed");
+    let site = Site { daemon, server, folder };
+    let home = site.page("/");
+    let state = words(select(&home, ".state")[0]);
+    assert!(
+        state.contains("No sweep of this process has ended yet") && state.contains("the sweep failed"),
+        "{state}"
+    );
+    assert!(words(select(&home, ".numbers")[0]).contains("42 none of them checked"));
+    assert_eq!(count(&home, ".verdict.pass"), 0, "nothing is fine that nobody checked");
+    let entry = words(select(&home, "#findings ~ ul.list > li")[0]);
+    assert!(entry.contains("not checked by this process yet"), "{entry}");
+    let finding = site.page(&id);
+    assert!(words(select(&finding, "main")[0]).contains("not checked by this process yet"));
+    assert!(words(select(&finding, "main")[0]).contains("opened"));
+    for (name, page) in site.workspaces() {
+        assert_eq!(count(&page, "svg"), 0, "{name}");
+        assert!(words(select(&page, "main")[0]).contains("only what the ledger kept"), "{name}");
+    }
+}
+
+/// What is over keeps its page and its history as long as the ledger keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolved_finding_is_still_told() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let id = {
+        let page = site.page("/?policy=AKS-002&status=fail");
+        select(&page, ".list .head a")[0].value().attr("href").expect("a link").to_owned()
+    };
+    let Site { daemon, server, folder } = site;
+    daemon.kill();
+    let config = folder.path().join("mlfence.yaml");
+    let text = std::fs::read_to_string(&config).expect("a configuration");
+    std::fs::write(&config, format!("{text}\npolicies: {{ disabled: [AKS-002] }}\n")).expect("written");
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let site = Site { daemon, server, folder };
+    let finding = site.page(&id);
+    let told = words(select(&finding, "main")[0]);
+    assert!(told.contains("resolved (policy removed)"), "{told}");
+    let changes: Vec<_> = select(&finding, "#life ~ .wide tbody tr td:nth-of-type(2)")
+        .iter()
+        .map(|cell| words(*cell))
+        .collect();
+    assert_eq!(changes, ["opened", "resolved (policy removed)"]);
+    let list = site.page("/?status=resolved");
+    assert_eq!(words(select(&list, ".count")[0]), "1 entry that match");
+    assert!(words(select(&list, ".list li")[0]).starts_with("resolved (policy removed)"));
+    assert_eq!(count(&site.page("/?policy=AKS-002&status=all"), "#findings ~ ul.list > li"), 0);
+}
