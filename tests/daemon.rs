@@ -253,6 +253,19 @@ async fn files_that_change_are_read_anew_although_sweeps_leave_no_pause() {
     assert_eq!(daemon.end(), 0);
 }
 
+/// A sweep that takes longer than anybody waits does not keep a change from being seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_looked_at_while_a_sweep_is_under_way() {
+    let server = demo(Options { latency: Duration::from_secs(20), ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    fs::write(&daemon.config, Daemon::config(&server, "1h", "policies: { disabled: [AKS-001] }\n"))
+        .expect("written");
+    daemon.log("the files of configuration and policies changed");
+    let detail = daemon.get("/readyz").1;
+    assert!(detail.contains("the first sweep has not finished yet"), "{detail}");
+    assert_eq!(daemon.end(), 0);
+}
+
 /// Opening a pipe waits for somebody who writes into it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_does_not_answer_is_refused_and_stops_no_sweep() {
