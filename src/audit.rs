@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::num::NonZero;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io, thread};
 
@@ -93,11 +94,23 @@ impl Setup {
     }
 }
 
+/// The largest configuration, in bytes.
+const LARGEST_CONFIG: usize = 1 << 20;
+
+/// The text of a configuration file, or why there is none.
+pub fn config_text(path: &Path) -> Result<String, String> {
+    let text = read_bounded(path, LARGEST_CONFIG).and_then(|text| {
+        let whole = text.len() <= LARGEST_CONFIG;
+        whole
+            .then_some(text)
+            .ok_or_else(|| io::Error::other(format!("is larger than {LARGEST_CONFIG} bytes")))
+    });
+    text.map_err(|error| format!("cannot read the configuration {}: {error}", path.display()))
+}
+
 /// The configuration as far as it can be read, and every problem with it.
 fn read_config(path: &Path) -> Result<(Config, Vec<String>), SetupError> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        SetupError(vec![format!("cannot read the configuration {}: {error}", path.display())])
-    })?;
+    let text = config_text(path).map_err(|problem| SetupError(vec![problem]))?;
     // Half-written, as seen by a reload: that would silently be every default at once.
     if text.trim().is_empty() {
         return Err(SetupError(vec![format!("the configuration {} is empty", path.display())]));
@@ -201,12 +214,7 @@ fn collect_rego(root: &Path, files: &mut Vec<SourceFile>) -> io::Result<()> {
 
 /// Reads a file, and a byte more than `largest` of a longer one, so that it is its reader that refuses it.
 fn read_bounded(path: &Path, largest: usize) -> io::Result<String> {
-    // Asked before it is opened: opening a pipe would wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(largest as u64 + 1).read_to_end(&mut bytes)?;
+    let bytes = read_bytes(path, largest)?;
     // The cut may fall into a letter.
     let whole = bytes.len() <= largest;
     match String::from_utf8(bytes) {
@@ -214,6 +222,22 @@ fn read_bounded(path: &Path, largest: usize) -> io::Result<String> {
         Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
         Ok(text) => Ok(text),
     }
+}
+
+fn read_bytes(path: &Path, largest: usize) -> io::Result<Vec<u8>> {
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_fifo() {
+        return Err(io::Error::other(
+            "is no regular file but a pipe; write it into a file, for it is read more than once",
+        ));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(largest as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_rego(root: &Path, path: PathBuf) -> io::Result<SourceFile> {

@@ -65,6 +65,9 @@ pub enum DaemonError {
     /// Nobody is told of findings any more.
     #[error("a task that sends alerts or events ended")]
     Outlets,
+    /// Nobody looks after the files any more.
+    #[error("the task that watches the files ended")]
+    Files,
     /// A metric is ill-formed.
     #[error("the metrics cannot be rendered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -77,10 +80,9 @@ pub async fn run(
     options: Options,
     history: History,
     listeners: Listeners,
-    mut reload: mpsc::Receiver<()>,
+    reload: mpsc::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let options = Arc::new(options);
     let mut daemon = Daemon::new(setup, history)?;
     daemon.recall().await;
     let (publish, views) = watch::channel(Arc::new(daemon.before_the_first_sweep().await?));
@@ -104,13 +106,12 @@ pub async fn run(
     let mut telling = JoinSet::new();
     telling.spawn(alertmanager::run(sent, counted));
     telling.spawn(webhook::run(ordered, daemon.history.store(), counted_events));
-    let mut files = Files::new(Arc::clone(&options));
-    let mut loads = JoinSet::new();
+    let mut files = Files::watch(Arc::new(options), reload);
     let mut shutdown = pin!(shutdown);
     'sweeps: loop {
         let started = Instant::now();
         // What was loaded while it swept takes effect after it; who may read does at once, for a token may be taken back.
-        let mut loaded = None;
+        let mut loaded = Vec::new();
         let doors = Arc::clone(&daemon.doors);
         let published = {
             // A sweep holds nothing that a dropped await could break: what it would have published is simply not.
@@ -120,16 +121,12 @@ pub async fn run(
                     published = &mut sweep => break published?,
                     () = &mut shutdown => break 'sweeps,
                     ended = &mut listening => return Err(listener_error(ended)),
-                    Some(()) = reload.recv() => load(&mut loads, &options),
-                    () = files.changed() => {
-                        info!("the files of configuration and policies changed");
-                        load(&mut loads, &options);
-                    }
-                    Some(read) = loads.join_next() => {
-                        if let Ok((_, Ok(setup))) = &read {
+                    read = files.loaded() => {
+                        let read = read.ok_or(DaemonError::Files)?;
+                        if let Ok(setup) = &read {
                             open(&doors, &setup.config.http);
                         }
-                        loaded = Some(read);
+                        loaded.push(read);
                     }
                 }
             }
@@ -150,17 +147,9 @@ pub async fn run(
         let mut rest = pin!(tokio::time::sleep(least.saturating_sub(started.elapsed())));
         let mut rested = false;
         loop {
-            if let Some(read) = loaded.take() {
-                match read {
-                    Ok((sources, setup)) => {
-                        files.reads(sources);
-                        daemon.reload(setup);
-                        orders.send_replace(Arc::new(daemon.orders()));
-                    }
-                    Err(error) => {
-                        daemon.reload(Err(SetupError(vec![format!("the reload broke off: {error}")])))
-                    }
-                }
+            if !loaded.is_empty() {
+                loaded.into_iter().for_each(|read| daemon.reload(read));
+                orders.send_replace(Arc::new(daemon.orders()));
                 break;
             }
             tokio::select! {
@@ -191,12 +180,7 @@ pub async fn run(
                     let metrics = daemon.render()?;
                     publish.send_modify(|view| *view = Arc::new(Published { metrics, ..(**view).clone() }));
                 }
-                Some(()) = reload.recv() => load(&mut loads, &options),
-                () = files.changed() => {
-                    info!("the files of configuration and policies changed");
-                    load(&mut loads, &options);
-                }
-                Some(read) = loads.join_next() => loaded = Some(read),
+                read = files.loaded() => loaded.push(read.ok_or(DaemonError::Files)?),
             }
         }
     }
@@ -209,16 +193,6 @@ pub async fn run(
     // Bounded, for somebody may hold the file's lock; the log keeps what was committed.
     let _ = tokio::time::timeout(Duration::from_secs(1), daemon.history.close()).await;
     Ok(())
-}
-
-/// What the files held, and the setup that they make.
-type Loaded = (Sources, Result<Setup, SetupError>);
-
-/// Begins to read the setup anew. Policies are checked by running their tests, which may take its time; neither a sweep nor
-/// the signal to end must wait for that.
-fn load(loads: &mut JoinSet<Loaded>, options: &Arc<Options>) {
-    let options = Arc::clone(options);
-    loads.spawn_blocking(move || (options.sources(), Setup::load(Some(&options.config), &options.policies)));
 }
 
 /// Lets in whom the table says from now on. What is open to those without a token hangs on the address that is bound, not

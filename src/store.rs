@@ -12,7 +12,6 @@ mod rows;
 mod write;
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,8 +71,8 @@ pub struct Store {
     path: PathBuf,
     connection: SqliteConnection,
     identity: String,
-    /// Held as long as the store lives; a ledger in memory needs none.
-    _lock: Option<File>,
+    /// After the connection, for they are dropped in this order; a ledger in memory has none.
+    held: Option<file::Held>,
 }
 
 /// A store that several tasks use, one at a time.
@@ -84,10 +83,10 @@ impl Store {
     /// mlfence is refused and not touched.
     pub async fn open(path: &Path) -> Result<(Self, Kept), StoreError> {
         let wrong = |trouble| StoreError { path: path.to_owned(), trouble };
-        let (mut connection, lock) = file::open(path).await.map_err(wrong)?;
+        let (mut connection, held) = file::open(path).await.map_err(wrong)?;
         let identity =
             outbox::identity(&mut connection).await.map_err(|cause| wrong(Trouble::Write(cause)))?;
-        let mut store = Self { path: path.to_owned(), connection, identity, _lock: Some(lock) };
+        let mut store = Self { path: path.to_owned(), connection, identity, held: Some(held) };
         let kept = store.load().await?;
         Ok((store, kept))
     }
@@ -101,7 +100,7 @@ impl Store {
             Ok((connection, identity))
         };
         match made.await {
-            Ok((connection, identity)) => Ok(Self { path, connection, identity, _lock: None }),
+            Ok((connection, identity)) => Ok(Self { path, connection, identity, held: None }),
             Err(trouble) => Err(StoreError { path, trouble }),
         }
     }
@@ -133,6 +132,9 @@ impl Store {
         post: &Post,
         forget_before: i64,
     ) -> Result<(), StoreError> {
+        if let Some(Err(trouble)) = self.held.as_ref().map(file::Held::in_place) {
+            return Err(StoreError { path: self.path.clone(), trouble });
+        }
         let written = write::sweep(&mut self.connection, before, after, changes, post, forget_before).await;
         self.written(written)
     }

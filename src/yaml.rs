@@ -11,6 +11,9 @@ use std::str::FromStr;
 
 use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
 
+/// How much of a key is shown in a path, in letters; an ARM id that is a key fits.
+const LONGEST_SHOWN: usize = 1024;
+
 /// Something wrong in a text, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -38,11 +41,7 @@ pub fn read<T>(text: &str, read: impl FnOnce(&Node<'_>) -> T) -> (Option<T>, Vec
     // The parser reads past the end, to a line that nobody can look at.
     let last = lines(text);
     let problems = RefCell::new(Vec::new());
-    if let Some(line) = bounds::exceeded(text) {
-        let message = format!(
-            "nested more than {} deep, or an alias within what an anchor names; write it out",
-            bounds::DEEPEST
-        );
+    if let Some((line, message)) = bounds::exceeded(text) {
         return (None, vec![Problem { line: line.min(last), path: String::new(), message }]);
     }
     let documents = match MarkedYamlOwned::load_from_str(text) {
@@ -99,8 +98,9 @@ impl<'a> Node<'a> {
                 .iter()
                 .map(|(key, value)| {
                     let name = text(&key.data).unwrap_or_default();
-                    let path =
-                        if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+                    // Every value below has it in its own path, so a long key would be there once for each.
+                    let shown: String = name.chars().take(LONGEST_SHOWN).collect();
+                    let path = if self.path.is_empty() { shown } else { format!("{}.{shown}", self.path) };
                     let line = key.span.start.line();
                     (name, Node { node: value, line, path, problems: self.problems })
                 })
@@ -246,6 +246,9 @@ fn lines(text: &str) -> usize {
 /// Whether two keys differ by a letter or two.
 fn near(known: &str, name: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (known.chars().collect(), name.chars().collect());
+    if a.len().abs_diff(b.len()) > 2 {
+        return false;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = i;
@@ -265,5 +268,22 @@ fn text(data: &YamlDataOwned<MarkedYamlOwned>) -> Option<String> {
         YamlDataOwned::Value(ScalarOwned::Integer(number)) => Some(number.to_string()),
         YamlDataOwned::Value(ScalarOwned::Boolean(value)) => Some(value.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half a megabyte that each of a hundred thousand values has in its path were 50 GB.
+    #[test]
+    fn a_long_key_is_not_whole_in_every_path_below_it() {
+        let text = format!("? \"{}\"\n: {{ a: 1, b: 2 }}\n", "k".repeat(500_000));
+        let (shown, problems) = read(&text, |node| {
+            let (name, below) = node.table()?.into_entries().pop()?;
+            let paths = below.table()?.into_entries().into_iter().map(|(_, node)| node.path.len());
+            Some((name.len(), paths.max()?))
+        });
+        assert_eq!((shown.flatten(), problems), (Some((500_000, LONGEST_SHOWN + 2)), Vec::new()));
     }
 }

@@ -4,7 +4,9 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use armsim::company;
 use serde_json::Value;
@@ -642,4 +644,45 @@ fn a_report_shows_the_tags_that_are_allowed() {
     }
     let table = stdout(&run(&[]));
     assert!(table.contains("owner=ann [31m") && !table.contains('\u{1b}'), "{table}");
+}
+
+/// Runs it with a pipe as its stdin; it must end by itself.
+fn ends(desk: &Desk, arguments: &[&str]) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_mlfence"))
+        .args(arguments)
+        .current_dir(desk.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("mlfence runs");
+    let until = Instant::now() + Duration::from_secs(60);
+    while process.try_wait().expect("it is ours").is_none() {
+        if Instant::now() > until {
+            process.kill().expect("it runs");
+            panic!("{arguments:?} did not end");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    process.wait_with_output().expect("it ended")
+}
+
+/// `--config <(…)` of a shell is a pipe too, which a reload finds empty.
+#[test]
+fn a_configuration_that_is_a_pipe_is_refused_in_the_same_words_by_everybody() {
+    let desk = Desk::new();
+    let made = Command::new("mkfifo").arg(desk.path("pipe.yaml")).status().expect("mkfifo runs");
+    assert!(made.success());
+    for config in ["pipe.yaml", "/dev/stdin"] {
+        for command in [&["config", "check"][..], &["serve"], &["health"]] {
+            let output = ends(&desk, &[command, &["--config", config]].concat());
+            let said = stderr(&output);
+            assert_eq!(code(&output), 2, "{command:?}: {said}");
+            let words = format!("cannot read the configuration {config}: is no regular file but a pipe");
+            assert!(said.contains(&words), "{command:?}: {said}");
+        }
+    }
+    desk.write("large.yaml", &"# nothing\n".repeat(200_000));
+    let output = ends(&desk, &["config", "check", "--config", "large.yaml"]);
+    assert_eq!((code(&output), stderr(&output).contains("is larger than 1048576 bytes")), (2, true));
 }

@@ -238,6 +238,63 @@ async fn files_that_change_are_read_anew_through_the_links_of_kubernetes() {
     assert_eq!(daemon.end(), 0);
 }
 
+/// A sweep of this takes longer than its interval, so one follows the other without a pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_change_are_read_anew_although_sweeps_leave_no_pause() {
+    let latency = Duration::from_millis(50);
+    let server = demo(Options { latency, rate_limits: false, ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "100ms", "");
+    daemon.log("last sweep");
+    fs::write(&daemon.config, Daemon::config(&server, "100ms", "policies: { disabled: [AKS-001] }\n"))
+        .expect("written");
+    daemon.log("were reloaded");
+    daemon.log("last sweep");
+    assert_eq!(sum(&daemon.get("/metrics").1, "mlfence_open_findings", &["policy=\"AKS-001\""]), 0.0);
+    assert_eq!(daemon.end(), 0);
+}
+
+/// A sweep that takes longer than anybody waits does not keep a change from being seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_looked_at_while_a_sweep_is_under_way() {
+    let server = demo(Options { latency: Duration::from_secs(20), ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "1h", "");
+    fs::write(&daemon.config, Daemon::config(&server, "1h", "policies: { disabled: [AKS-001] }\n"))
+        .expect("written");
+    daemon.log("the files of configuration and policies changed");
+    let detail = daemon.get("/readyz").1;
+    assert!(detail.contains("the first sweep has not finished yet"), "{detail}");
+    assert_eq!(daemon.end(), 0);
+}
+
+/// Opening a pipe waits for somebody who writes into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_does_not_answer_is_refused_and_stops_no_sweep() {
+    let server = demo(Options { rate_limits: false, ..Options::default() }).await;
+    let daemon = Daemon::start(&server, "100ms", "");
+    daemon.log("last sweep");
+    let folder = daemon.config.parent().expect("a folder").to_owned();
+    let pipe = folder.join("waivers.yaml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let more = "waivers: { files: [waivers.yaml] }\n";
+    fs::write(&daemon.config, Daemon::config(&server, "100ms", more)).expect("written");
+    let told = daemon.log("the reload was refused");
+    assert!(told.contains("waivers.yaml: is no regular file but a pipe"), "{told}");
+    daemon.fresh_sweep();
+    assert!(daemon.get("/readyz").1.contains("waivers.yaml: is no regular file"));
+    fs::remove_file(&pipe).expect("removed");
+    fs::write(&pipe, "waivers: []\n").expect("written");
+    daemon.log("were reloaded");
+    daemon.fresh_sweep();
+    assert!(!daemon.get("/readyz").1.contains("refused"));
+    // The configuration itself.
+    fs::remove_file(&daemon.config).expect("removed");
+    assert!(Command::new("mkfifo").arg(&daemon.config).status().expect("mkfifo runs").success());
+    let told = daemon.log("the reload was refused");
+    assert!(told.contains("mlfence.yaml: is no regular file but a pipe"), "{told}");
+    daemon.fresh_sweep();
+    assert_eq!(daemon.end(), 0);
+}
+
 /// Waivers are read at the start and at a reload, and a bad file of them changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn waivers_come_with_a_reload_and_a_bad_file_of_them_is_refused() {

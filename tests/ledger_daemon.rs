@@ -128,6 +128,28 @@ async fn a_sweep_that_cannot_be_kept_is_told_and_the_next_one_goes_on_from_the_l
     assert!(opened >= open(&exposition), "{opened}");
 }
 
+/// SQLite goes on in a file that has no name any more; a daemon that did so would begin anew at its next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_is_lost_under_a_running_daemon_is_told() {
+    let options = Options { rate_limits: false, ..Options::default() };
+    let server = Server::start(company::healthy(), options).await.expect("armsim starts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = folder.path().join("ledger.db");
+    let config = configure(folder.path(), &server, "100ms", &ledger, "");
+    let daemon = Serving::start(&server, &config);
+    daemon.fresh_sweep();
+    for end in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{end}", ledger.display())).expect("removed");
+    }
+    let line = daemon.log("ERROR");
+    assert!(line.contains("ledger.db could not be written, for it is not where it was opened"), "{line}");
+    daemon.fresh_sweep();
+    assert!(daemon.get("/readyz").1.contains("could not be written"));
+    let exposition = daemon.get("/metrics").1;
+    assert_eq!(samples(&exposition, "mlfence_ledger_last_commit_successful", &[]), [0.0]);
+    assert!(samples(&exposition, "mlfence_ledger_commit_failures_total", &[])[0] >= 1.0);
+}
+
 /// Taken out of the scope while the daemon was down: that is a decision, not a gap.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_that_the_configuration_leaves_out_takes_its_findings_along() {

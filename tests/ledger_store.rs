@@ -261,18 +261,129 @@ async fn a_log_without_its_ledger_is_not_played_into_a_new_one() {
 /// Killed while a new ledger was made: only its unfinished beginnings are there.
 #[tokio::test]
 async fn an_unfinished_new_ledger_is_begun_again() {
-    let (folder, path) = place();
-    fs::write(folder.path().join("ledger.db.new"), "half of").expect("written");
-    fs::write(folder.path().join("ledger.db.new-wal"), "something").expect("written");
-    let (store, kept) = Store::open(&path).await.expect("a new ledger");
-    assert_eq!(kept, Kept::default());
-    store.close().await;
-    let mut names: Vec<_> = fs::read_dir(folder.path())
-        .expect("readable")
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
-        .collect();
+    for marked in [false, true] {
+        let (folder, path) = place();
+        let unfinished = folder.path().join("ledger.db.new");
+        fs::write(&unfinished, "").expect("written");
+        if marked {
+            let mut begun = connect(&unfinished).await;
+            run(&mut begun, format!("PRAGMA application_id = {APPLICATION_ID}; CREATE TABLE sweeps (x)"))
+                .await;
+            begun.close().await.expect("closed");
+        }
+        fs::write(folder.path().join("ledger.db.new-journal"), "something").expect("written");
+        let (store, kept) = Store::open(&path).await.expect("a new ledger");
+        assert_eq!(kept, Kept::default());
+        store.close().await;
+        assert_eq!(names(folder.path()), ["ledger.db", "ledger.db.lock"]);
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("readable");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
     names.sort();
-    assert_eq!(names, ["ledger.db", "ledger.db.lock"]);
+    names
+}
+
+#[tokio::test]
+async fn a_strangers_file_that_is_called_like_an_unfinished_ledger_is_left_alone() {
+    for (name, text) in
+        [("ledger.db.new", "a letter"), ("ledger.db.new-wal", "another"), ("ledger.db.new", "SQLite")]
+    {
+        let (folder, path) = place();
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("written");
+        if text == "SQLite" {
+            fs::remove_file(&file).expect("removed");
+            let mut other = connect(&file).await;
+            run(&mut other, "CREATE TABLE letters (text TEXT)".to_owned()).await;
+            other.close().await.expect("closed");
+        }
+        let before = fs::read(&file).expect("readable");
+        let error = Store::open(&path).await.err().expect("refused");
+        assert!(error.to_string().contains(&format!("{name} is in the way")), "{error}");
+        assert!(fs::read(&file).expect("it is there") == before);
+        assert!(!path.exists());
+    }
+}
+
+/// By a link, by a second name of the same file, and after somebody took the lock file for litter.
+#[tokio::test]
+async fn a_ledger_in_use_is_refused_by_whatever_name_it_is_reached() {
+    let (folder, path) = place();
+    let (mut store, empty) = Store::open(&path).await.expect("a new ledger");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).expect("linked");
+    let twin = elsewhere.path().join("twin.db");
+    let in_use = async |path: &Path| match Store::open(path).await {
+        Ok(_) => panic!("{} was taken", path.display()),
+        Err(error) => assert!(matches!(error.trouble, Trouble::InUse), "{error}"),
+    };
+    in_use(&link).await;
+    assert_eq!(names(elsewhere.path()), ["link.db"]);
+    in_use(&folder.path().join("./ledger.db")).await;
+    // A link across devices is none of the daemon's affair; both folders are on one.
+    fs::hard_link(&path, &twin).expect("linked");
+    in_use(&twin).await;
+    fs::remove_file(folder.path().join("ledger.db.lock")).expect("removed");
+    in_use(&path).await;
+    in_use(&link).await;
+    // And the one that has it is none the worse for it.
+    let (first, changes) = advance(&empty, &company::demo().0, &Terms::default(), 1);
+    store.commit(&empty, &first, &changes, &Post::default(), 0).await.expect("written");
+    assert_eq!(count(&mut connect(&path).await, "sweeps").await, 1);
+    drop(store);
+    fs::remove_file(&twin).expect("removed");
+    assert_eq!(reopened(&link).await, first);
+}
+
+/// A volume that is not mounted: a file in its place would be another ledger as soon as it is.
+#[tokio::test]
+async fn a_link_to_nothing_is_refused_and_stays() {
+    let (folder, path) = place();
+    let target = folder.path().join("volume/ledger.db");
+    std::os::unix::fs::symlink(&target, &path).expect("linked");
+    for volume in [false, true] {
+        if volume {
+            fs::create_dir(folder.path().join("volume")).expect("made");
+        }
+        let error = Store::open(&path).await.err().expect("refused");
+        assert!(matches!(error.trouble, Trouble::Dangling(_)), "{error}");
+        assert!(error.to_string().contains("volume/ledger.db, which is not there"), "{error}");
+        assert_eq!(fs::read_link(&path).expect("a link"), target);
+    }
+    assert_eq!(names(folder.path()), ["ledger.db", "volume"]);
+}
+
+/// SQLite would go on in the files that it has open, and nobody would find them again.
+#[tokio::test]
+async fn a_ledger_that_was_removed_or_replaced_is_not_written_to() {
+    for lost in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let (folder, path) = place();
+        let (mut store, empty) = Store::open(&path).await.expect("a new ledger");
+        let (first, changes) = advance(&empty, &company::demo().0, &Terms::default(), 1);
+        store.commit(&empty, &first, &changes, &Post::default(), 0).await.expect("written");
+        let (second, changes) = advance(&first, &company::healthy(), &Terms::default(), 2);
+        let (file, aside) = (folder.path().join(lost), folder.path().join("aside"));
+        let copy = fs::read(&file).expect("readable");
+        fs::rename(&file, &aside).expect("moved");
+        for replaced in [false, true] {
+            if replaced {
+                fs::write(&file, &copy).expect("written");
+            }
+            let error = store.commit(&first, &second, &changes, &Post::default(), 0).await.expect_err(lost);
+            assert!(matches!(error.trouble, Trouble::Lost(_)), "{error}");
+            assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+        }
+        // Put back, it is the one that was opened.
+        fs::rename(&aside, &file).expect("moved");
+        store.commit(&first, &second, &changes, &Post::default(), 0).await.expect(lost);
+        drop(store);
+        assert_eq!(reopened(&path).await, second, "{lost}");
+    }
 }
 
 /// A year of days on an estate that is fixed and broken again every other day, kept for thirty days.

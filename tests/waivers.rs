@@ -421,3 +421,24 @@ fn the_waivers_of_the_properties_reach_what_they_should() {
         assert!(report.results.iter().any(|result| result.would_be == Some(would_be)), "{}", would_be.name());
     }
 }
+
+/// It is as valid as on the day before, and does nothing any more.
+#[test]
+fn a_check_remarks_on_waivers_that_have_ended() {
+    let desk = Desk::new();
+    let scope = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg";
+    let waiver = |policy: &str, expires: &str| {
+        format!("- {{ policy: {policy}, scope: {scope}, reason: r, owner: o, expires: {expires} }}\n")
+    };
+    let today = OffsetDateTime::now_utc().date().to_string();
+    desk.write(
+        "w.yaml",
+        &format!("waivers:\n{}{}", waiver("AKS-001", "2020-01-31"), waiver("AKS-002", &today)),
+    );
+    desk.write("c.yaml", "waivers: { files: [w.yaml] }\n");
+    let (code, out, err) = desk.run("config check --config c.yaml");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("valid") && out.contains("2 waivers"), "{out}");
+    let remarks: Vec<&str> = out.lines().filter(|line| line.contains("remark")).collect();
+    assert_eq!(remarks, ["w.yaml:2: remark: the waiver ended on 2020-01-31 and does nothing"]);
+}

@@ -3,13 +3,13 @@
 //! Contents rather than time stamps: Kubernetes exchanges a ConfigMap by turning a link, which leaves the time of every
 //! file that has the same text, and an editor may save twice within a tick.
 
-use std::fs;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{PolicyArguments, beside, collect_rego};
+use super::{LARGEST_CONFIG, PolicyArguments, beside, collect_rego, read_bytes};
 use crate::config::Config;
+use crate::findings::waivers::read::LARGEST_FILE;
 
 /// A digest of a setup's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Sources {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         };
-        let text = fs::read(path);
+        let text = read_bytes(path, LARGEST_CONFIG);
         match &text {
             Ok(text) => add(text),
             Err(error) => add(error.to_string().as_bytes()),
@@ -43,7 +43,7 @@ impl Sources {
             }
         }
         for file in &config.waivers.files {
-            match fs::read(file) {
+            match read_bytes(file, LARGEST_FILE) {
                 Ok(text) => add(&text),
                 Err(error) => add(error.to_string().as_bytes()),
             }

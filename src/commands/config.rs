@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use time::OffsetDateTime;
+
 use crate::audit::{PolicyArguments, Setup};
 use crate::cli::CLEAN;
 
@@ -16,5 +18,10 @@ pub fn check(path: &Path) -> Result<u8, Failure> {
         n => format!(" and {n} waivers"),
     };
     print(&format!("{}: valid, with {} policies{waivers}\n", path.display(), setup.bundle.policies().len()))?;
+    // Not wrong, and of no use: what it accepted fails again.
+    let today = OffsetDateTime::now_utc().date();
+    for waiver in setup.waivers.iter().filter(|waiver| waiver.expires < today) {
+        print(&format!("{}: remark: the waiver ended on {} and does nothing\n", waiver.at, waiver.expires))?;
+    }
     Ok(CLEAN)
 }

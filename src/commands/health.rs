@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::audit::config_text;
 use crate::cli::{CLEAN, HealthArguments};
 use crate::config::Config;
 
@@ -18,9 +19,7 @@ use super::{Failure, print, runtime};
 pub fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
     let (mut address, tls) = match &arguments.config {
         None => (Config::default().http.listen, false),
-        Some(path) => Config::listen_of(&std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
-        })?),
+        Some(path) => Config::listen_of(&config_text(path).map_err(Failure::usage)?),
     };
     // A daemon that listens everywhere listens here too.
     if address.ip().is_unspecified() {

@@ -18,11 +18,22 @@ pub enum Trouble {
     /// The folder or the file cannot be reached.
     #[error("cannot be opened: {0}; its folder must be there, and mlfence must be allowed to write in it")]
     Unreachable(String),
-    /// Another process has it.
+    /// There is no room.
+    #[error("cannot be opened: {0}; the disk is full, or what mlfence may use of it: make room")]
+    Full(String),
+    /// Its path is a link to something that is not there.
     #[error(
-        "is in use by another mlfence, which holds the lock file beside it; give each daemon a `ledger.path` of its own"
+        "is a link to {}, which is not there; nothing was put in its place: mount or restore what it points to, or set `ledger.path` to the file itself", .0.display()
     )]
+    Dangling(PathBuf),
+    /// Another process has it.
+    #[error("is in use by another mlfence; give each daemon a `ledger.path` of its own")]
     InUse,
+    /// It was removed, or replaced, after it was opened.
+    #[error(
+        "could not be written, for it is not where it was opened ({0}), so that a restart would not find it: put the same file back with its -wal and -shm, or restart mlfence, which goes on with what is there then"
+    )]
+    Lost(String),
     /// It is not a ledger.
     #[error(
         "is none of mlfence's: {0}; it was left as it is: set `ledger.path` to another file, or move this one away"
