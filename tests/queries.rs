@@ -69,7 +69,7 @@ const SILENT: &[(&str, &str, &str)] = &[
     ("MlfenceLedgerNotWritten", "the ledger can be written", "mlfence_ledger_last_commit_successful"),
 ];
 
-/// What a daemon without TLS does not show; `tests/api_connections.rs` sees it of one with TLS.
+/// What a daemon without TLS does not show.
 const WITH_TLS: &str = "mlfence_tls_last_reload_successful";
 
 /// What returns something only after the daemon was told to send alerts and events, to nobody who listens, and then to read a file
