@@ -63,6 +63,18 @@ VARIANTS = {
         "extraVolumes": [{"name": "policies", "configMap": {"name": "policies"}}],
         "extraVolumeMounts": [{"name": "policies", "mountPath": "/etc/mlfence-policies"}],
     },
+    "page and API, with TLS and a listener for metrics": MINIMAL | {
+        "config": {"http": {
+            "metrics": {"listen": "0.0.0.0:9465"},
+            "tls": {"certificate": "/etc/mlfence-tls/tls.crt", "key": "/etc/mlfence-tls/tls.key"},
+            "tokens": [{"name": "somebody", "sha256": "ab" * 32, "scopes": ["read"]}],
+            "snapshot": True,
+        }},
+        "extraVolumes": [{"name": "tls", "secret": {"secretName": "mlfence-tls", "defaultMode": 0o440}}],
+        "extraVolumeMounts": [{"name": "tls", "mountPath": "/etc/mlfence-tls", "readOnly": True}],
+        "serviceMonitor": {"enabled": True, "tlsConfig": {"insecureSkipVerify": True}},
+        "prometheusRule": {"enabled": True, "runbooks": "https://git.example/mlfence/"},
+    },
     "in memory": MINIMAL | {"persistence": {"enabled": False}},
     "an existing claim": MINIMAL | {"persistence": {"existingClaim": "kept"}},
     "a client secret": {
@@ -84,6 +96,8 @@ REFUSED = {
     "a client secret without a Secret": (MINIMAL | {"azure": {"credential": "client_secret", "clientId": CLIENT, "tenantId": TENANT}}, "existingSecret"),
     "a secret in the configuration": (MINIMAL | {"config": {"credential": {"type": "client_secret"}}}, "config"),
     "a daemon that nobody reaches": (MINIMAL | {"config": {"http": {"listen": "127.0.0.1:9464"}}}, "listen"),
+    "a listener for metrics that nobody reaches": (MINIMAL | {"config": {"http": {"metrics": {"listen": "127.0.0.1:9465"}}}}, "listen"),
+    "a key of http that does not exist": (MINIMAL | {"config": {"http": {"token": []}}}, "token"),
     "a number as text": (MINIMAL | {"networkPolicy": {"alertmanager": {"port": "9093"}}}, "port"),
     "no account, and no name of one": (MINIMAL | {"serviceAccount": {"create": False}}, "serviceAccount.name is needed"),
 }
@@ -140,13 +154,22 @@ def configured(name, documents, folder):
     config = yaml.safe_load(data["mlfence.yaml"])
     pod = one(documents, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    (port,) = container["ports"]
-    check(config["http"]["listen"].endswith(f":{port['containerPort']}"), f"{name}: the port {port} and {config['http']}")
+    http = config["http"]
+    listens = {"http": http["listen"]} | ({"metrics": http["metrics"]["listen"]} if http.get("metrics") else {})
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    check(ports == {port: int(at.rsplit(":", 1)[1]) for port, at in listens.items()}, f"{name}: the ports {ports} and {http}")
     service = one(documents, "Service")["spec"]
-    check(service["ports"][0]["targetPort"] == port["name"], f"{name}: the Service")
+    check({port["name"]: port["targetPort"] for port in service["ports"]} == {port: port for port in ports}, f"{name}: the Service")
+    # Who scrapes finds the metrics where the daemon serves them, and by its scheme.
+    measured, scheme = ("metrics" if "metrics" in ports else "http"), ("https" if http.get("tls") else "http")
+    for policy in (document for document in documents if document["kind"] == "NetworkPolicy"):
+        check(policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": measured}], f"{name}: the NetworkPolicy")
+    for monitor in (document for document in documents if document["kind"] == "ServiceMonitor"):
+        endpoint = monitor["spec"]["endpoints"][0]
+        check((endpoint["port"], endpoint["scheme"]) == (measured, scheme), f"{name}: the ServiceMonitor")
     check(service.get("publishNotReadyAddresses") is True, f"{name}: nobody sees a daemon before its first sweep")
     for probe, path in {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}.items():
-        check(container[probe]["httpGet"] == {"path": path, "port": port["name"]}, f"{name}: {probe}")
+        check(container[probe]["httpGet"] == {"path": path, "port": "http", "scheme": scheme.upper()}, f"{name}: {probe}")
     # Each file that the configuration names lies in something mounted.
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     for path in (config["ledger"]["path"], config["credential"].get("secret_file")):
@@ -197,7 +220,8 @@ def particular(rendered):
     monitor, service = one(everything, "ServiceMonitor"), one(everything, "Service")
     check(monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items(), "the ServiceMonitor selects another Service")
     check(service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "mlfence", "the job's name")
-    check(service["spec"]["ports"][0]["name"] == monitor["spec"]["endpoints"][0]["port"], "the ServiceMonitor's port")
+    scraped = monitor["spec"]["endpoints"][0]["port"]
+    check(scraped in [port["name"] for port in service["spec"]["ports"]], "the ServiceMonitor's port")
     source = yaml.safe_load((ROOT / "deploy/prometheus/mlfence.rules.yaml").read_text())
     check(one(everything, "PrometheusRule")["spec"] == source, "the rules are not those of deploy/prometheus")
     boards = {}

@@ -46,6 +46,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- regexFind "[0-9]+$" .Values.config.http.listen }}
 {{- end }}
 
+{{/* The name of the port that serves the metrics. */}}
+{{- define "mlfence.metrics" -}}
+{{- if .Values.config.http.metrics }}metrics{{ else }}http{{ end }}
+{{- end }}
+
+{{/* The scheme of every listener, as a probe or a ServiceMonitor names it. */}}
+{{- define "mlfence.scheme" -}}
+{{- if .Values.config.http.tls }}https{{ else }}http{{ end }}
+{{- end }}
+
 {{/* What the chart writes over `config`. */}}
 {{- define "mlfence.config" -}}
 {{- $azure := .Values.azure }}
