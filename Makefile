@@ -80,7 +80,7 @@ sbom:
 	rm tests/armsim/armsim.cdx.json
 	mv mlfence.cdx.json target/sbom/
 
-# Grafana's own types read the shipped dashboards; tests/dashboards.rs asks their queries of a real Prometheus.
+# Grafana's own types read the shipped dashboards; tests/queries.rs asks their queries of a real Prometheus.
 dashboards: tests/grafana/node_modules/.package-lock.json
 	node --test tests/grafana/check.test.js
 	node tests/grafana/check.js deploy/grafana/*.json

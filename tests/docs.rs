@@ -29,7 +29,7 @@ use time::OffsetDateTime;
 /// What a block may need that a test has not, and the commands that it may then hold.
 const NEEDS: &[(&str, &[&str])] = &[
     ("Azure", &["az", "mlfence"]),
-    ("systemd", &["systemctl", "journalctl", "rm", "cp"]),
+    ("systemd", &["systemctl", "journalctl", "rm", "cp", "chown"]),
     ("a build", &["cargo", "make", "opa"]),
 ];
 

@@ -15,7 +15,7 @@ GUIDE = "deploy/azure/README.md"
 SOME = "11111111-1111-1111-1111-111111111111"
 # What the guide asks of answers.
 ANSWERS = {
-    "identity show": {"clientId": SOME, "principalId": "22222222-2222-2222-2222-222222222222"},
+    "identity show": {"id": "/subscriptions/" + SOME + "/resourceGroups/rg-mlfence/providers/Microsoft.ManagedIdentity/userAssignedIdentities/mlfence", "clientId": SOME, "principalId": "22222222-2222-2222-2222-222222222222"},
     "aks show": {"oidcIssuerProfile": {"issuerUrl": "https://westeurope.oic.prod-aks.azure.com/some/"}},
     "acr show": {"loginServer": "contosoregistry.azurecr.io"},
     "acr repository show": {"digest": "sha256:" + "ef" * 32},
