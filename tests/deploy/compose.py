@@ -179,6 +179,9 @@ def live(all, names, at):
         container.until("Prometheus scrapes mlfence", prometheus, lambda: query('up{job="mlfence"} == 1') and query("mlfence_open_findings"))
         # The rules are evaluated: this one is recorded by them.
         container.until("Prometheus evaluates the rules", prometheus, lambda: query("mlfence:open_findings:held"))
+        # Alerts lead here.
+        status, page = container.get("http://127.0.0.1:9464/")
+        assert status == 200 and "mlw-" in (page if isinstance(page, str) else page.decode()), "the page does not show the demo's workspaces"
     finally:
         for process in started:
             process.terminate()
