@@ -32,7 +32,7 @@ pub use coverage::Coverage;
 pub use graph::Inventory;
 pub use id::{ResourceId, is_guid};
 pub use kind::Kind;
-pub use printable::printable;
+pub use printable::{is_deceptive, printable};
 pub use projection::Depth;
 pub use reason::{Code, Known, Reason, Settle, SettleBy};
 pub use record::Record;

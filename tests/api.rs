@@ -646,6 +646,22 @@ async fn on_loopback_only_this_machine_is_heard() {
 }
 
 /// A password that the browser keeps is sent along by pages of elsewhere too.
+/// A proxy on this machine asks by the name that its own callers used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_loopback_a_token_may_come_by_any_name() {
+    let server = simulated(company::demo().0).await;
+    let http = format!("{{ listen: '127.0.0.1:0', anonymous: [metrics], tokens: {} }}", tokens());
+    let daemon = daemon(&server, &http);
+    let by = |token: Option<&str>| {
+        let authorization = token.map(bearer);
+        let mut headers = vec![("Host", "mlfence.example")];
+        headers.extend(authorization.as_deref().map(|value| ("Authorization", value)));
+        daemon.ask("GET", "/api/v1/policies", &headers).status
+    };
+    assert_eq!((by(Some(READER)), by(None), by(Some("mlfence_none"))), (200, 403, 403));
+    server.shutdown().await.expect("armsim ends");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kept_password_is_of_no_use_to_another_site() {
     let server = simulated(company::demo().0).await;

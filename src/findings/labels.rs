@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::{Inventory, ResourceId};
+use crate::inventory::{Inventory, ResourceId, is_deceptive};
 
 use super::judge::Subject;
 
@@ -30,14 +30,26 @@ pub fn value(text: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// A text without control characters, which come from Azure's names and would reach terminals and chats; cut after
-/// `longest` characters.
+/// A text without control characters and others that deceive, which come from Azure's names and would reach terminals and
+/// chats; cut after `longest` characters.
 pub fn clean(text: &str, longest: usize) -> String {
-    let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    let plain = |c: char| if is_deceptive(c) && !matches!(c, '\n' | '\t') { ' ' } else { c };
     let mut kept: String = text.chars().take(longest).map(plain).collect();
     if text.chars().nth(longest).is_some() {
         kept.pop();
         kept.push('…');
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{clean, value};
+
+    #[test]
+    fn what_would_deceive_a_reader_is_a_blank() {
+        assert_eq!(value("a\u{202e}b\u{200b}c\u{2028}d\u{1b}[31m\ne").as_deref(), Some("a b c d [31m e"));
+        assert_eq!(value(" \u{2066}\t"), None);
+        assert_eq!(clean("äöü", 2), "ä…");
+    }
 }

@@ -400,7 +400,10 @@ impl Metrics {
         registry.register(Box::new(complete))?;
         let labels = &["subscription", "source"];
         let up = IntGaugeVec::new(
-            Opts::new("mlfence_source_up", "1 if the last sweep read this kind of record completely."),
+            Opts::new(
+                "mlfence_source_up",
+                "1 if the last sweep that could be judged read this kind of record completely.",
+            ),
             labels,
         )?;
         let success = GaugeVec::new(

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 
 use super::problem::Problem;
 
-const REBOUND: &str = "without tokens only this machine is served, by the names localhost, 127.0.0.1 and [::1]; \
-    name `http.tokens` in the configuration to be reached by another name";
+const REBOUND: &str = "who brings no token is served on this machine only, by the names localhost, 127.0.0.1 and [::1]; \
+    `http.tokens` in the configuration names tokens, and who brings one may use any name";
 const ELSEWHERE: &str = "the browser says that another site asks this";
 
 /// Whether the request names this machine, where that is what keeps others out.
