@@ -19,7 +19,7 @@ ARMSIM, MLFENCE = ROOT / "target/release/armsim", ROOT / "target/release/mlfence
 WORKSPACES = int(os.environ.get("LOAD_WORKSPACES", "1000"))
 CLIENTS = int(os.environ.get("LOAD_CLIENTS", "50"))
 # What one client asks, again and again, and how long it thinks in between; None asks without a pause.
-PATHS = os.environ.get("LOAD_PATHS", "/api/v1/findings?limit=100 /api/v1/findings?minimum_severity=high /api/v1/workspaces").split()
+PATHS = os.environ.get("LOAD_PATHS", "/api/v1/findings?limit=100 /api/v1/findings?minimum_severity=high /api/v1/workspaces /").split()
 PAUSE = float(os.environ.get("LOAD_PAUSE", "1.0"))
 SWEEPS = int(os.environ.get("LOAD_SWEEPS", "7"))
 
