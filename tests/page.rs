@@ -21,11 +21,16 @@ struct Site {
 
 impl Site {
     async fn open(estate: armsim::Estate, options: Options, more: &str) -> Self {
-        let declared = company::declarations(&estate);
+        let declared = format!("{}{more}", company::declarations(&estate));
+        Self::declared(estate, options, &declared).await
+    }
+
+    /// The same, with what the operator declares.
+    async fn declared(estate: armsim::Estate, options: Options, declared: &str) -> Self {
         let server = Server::start(estate, options).await.expect("armsim starts");
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = folder.path().join("ledger.db");
-        let config = configure(folder.path(), &server, "1h", &ledger, &format!("{declared}{more}"));
+        let config = configure(folder.path(), &server, "1h", &ledger, declared);
         let daemon = Serving::start(&server, &config);
         daemon.log("last sweep");
         Self { daemon, server, folder }
@@ -147,8 +152,7 @@ async fn the_pictures_of_the_demo_show_its_violations() {
     for name in ["mlw-churn-prod", "mlw-vision-dev"] {
         violated.entry(name.to_owned()).or_default().insert("ACI-010".to_owned());
     }
-    // Arrows that fail, and all arrows. One arrow is for ISO-002, AKS-002 and ISO-001, one for AKS-001 and AKS-004, one
-    // for NSG-002 and NSG-003; the others are for one policy each, and there is one more for each further subnet.
+    // Arrows that fail, and all arrows. One arrow is for ISO-002 and AKS-002, one for AKS-001 and AKS-004, one for NSG-002 and NSG-003; the others are for one policy each, and there is one more for each further subnet.
     let by_hand = [
         // AKS (12) and ACI (workspace, endpoint, registry twice), a second subnet to join.
         ("mlw-churn-prod", 0, 17),
@@ -186,6 +190,64 @@ async fn the_pictures_of_the_demo_show_its_violations() {
     assert!(of("mlw-pricing-dev").contains("subnet:deny-internet"));
     assert!(of("mlw-telematics-prod").contains("default route leads nowhere"));
     assert!(of("mlw-vision-dev").contains("vnet-hub-we-01"));
+}
+
+/// A public API server that nobody asks to be private is drawn as what gets in, though scoring is private and ISO-001 passes
+/// for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_api_server_is_never_drawn_as_kept_out() {
+    let to_the_api_server = |page: &Html| {
+        let lanes = select(page, ".words li li").into_iter().map(words);
+        let mine: Vec<String> = lanes.filter(|lane| lane.contains("to the API server")).collect();
+        assert_eq!(mine.len(), 1, "{mine:?}");
+        mine.concat()
+    };
+    let nobody_asks = |estate: &armsim::Estate| {
+        let declared = company::declarations(estate);
+        let any = declared.replace("control_plane: private", "control_plane: any");
+        assert_ne!(declared, any);
+        any
+    };
+    let public = {
+        let (mut estate, _) = company::demo();
+        let clusters = estate.records.iter_mut().filter(|record| record["name"] == "aks-mlw-fraud-prod");
+        let mut changed = 0;
+        for cluster in clusters {
+            let properties = &mut cluster["properties"];
+            assert_eq!(properties["apiServerAccessProfile"]["enablePrivateCluster"], true);
+            properties["apiServerAccessProfile"] = serde_json::json!({ "enablePrivateCluster": false });
+            properties["fqdn"] = "fraud-1234.hcp.westeurope.azmk8s.io".into();
+            properties["privateFQDN"] = serde_json::Value::Null;
+            changed += 1;
+        }
+        assert_eq!(changed, 1);
+        estate
+    };
+    let declared = nobody_asks(&public);
+    let site = Site::declared(public, Options::default(), &declared).await;
+    let audited = site.audited();
+    for (policy, status) in
+        [("ISO-001", "pass"), ("ISO-002", "not_applicable"), ("AKS-002", "not_applicable")]
+    {
+        let result = (policy.to_owned(), status.to_owned());
+        assert!(audited["mlw-fraud-prod"].contains(&result), "{policy} is {status}");
+    }
+    let page = &site.workspaces()["mlw-fraud-prod"];
+    // The bar that is left is that of scoring, which the facts call private.
+    assert_eq!(count(page, "svg.network g.arrow.stopped"), 1);
+    assert_eq!(count(page, "svg.network g.arrow.na"), 1);
+    let lane = to_the_api_server(page);
+    assert!(lane.contains("API server may be public: "), "{lane}");
+    assert!(!lane.contains("must be private") && !lane.contains("pass"), "{lane}");
+    assert!(lane.contains("fraud-1234.hcp.westeurope.azmk8s.io"), "{lane}");
+    // The same cluster, private: both bars, and still nobody asked for it.
+    let (estate, _) = company::demo();
+    let declared = nobody_asks(&estate);
+    let site = Site::declared(estate, Options::default(), &declared).await;
+    let page = &site.workspaces()["mlw-fraud-prod"];
+    assert_eq!(count(page, "svg.network g.arrow.stopped"), 2);
+    let lane = to_the_api_server(page);
+    assert!(lane.contains("API server is private: ") && lane.contains("AKS-002 pass"), "{lane}");
 }
 
 /// However little can be read, nothing is drawn as fine that is no pass, and what is unknown stands there as unknown.

@@ -192,8 +192,8 @@ impl Canvas {
                 let y = y(index + nth);
                 match side {
                     Side::Left => {
-                        // What must not get in, and surely does not, ends at the fence.
-                        let held = lane.barred && lane.stands() == Stands::Pass;
+                        // What by the facts does not get in, and is judged so, ends at the fence.
+                        let held = lane.kept_out && lane.stands() == Stands::Pass;
                         match held {
                             true => self.stopped((x + width, y), VNET),
                             false => self.arrow(lane.stands(), (x + width, y), (NODE, y)),

@@ -107,13 +107,20 @@ impl Survey<'_> {
         self.documents.iter().find(|document| document.subject.kind == kind && document.subject.id == *id)
     }
 
-    /// The workspace at the left of a relation.
-    pub(super) fn workspace_lane(&self, policies: &[&str], subject: &ResourceId, what: &str) -> Option<Lane> {
-        let marks = self.verdicts.marks(policies, subject);
+    /// The workspace at the left of a relation. Of what policies require there, what applies is told, or else all of it.
+    pub(super) fn workspace_lane(&self, required: &[(&str, &str)], subject: &ResourceId) -> Option<Lane> {
+        let policies: Vec<&str> = required.iter().map(|(policy, _)| *policy).collect();
+        let marks = self.verdicts.marks(&policies, subject);
+        let applies = |policy: &str| {
+            marks.iter().any(|mark| mark.policy == policy && mark.stands != Stands::NotApplicable)
+        };
+        let none = !policies.iter().any(|policy| applies(policy));
+        let told: Vec<&str> =
+            required.iter().filter(|(policy, _)| none || applies(policy)).map(|(_, what)| *what).collect();
         (!marks.is_empty()).then(|| Lane {
             far: "Workspace".to_owned(),
             notes: vec![called(self.workspace).to_owned()],
-            what: what.to_owned(),
+            what: told.join(", "),
             marks,
             ..Lane::default()
         })
