@@ -92,6 +92,11 @@ impl Moment {
         self.published.view.swept.as_deref()
     }
 
+    /// Whether any sweep is known of, be it an earlier process's that the ledger kept.
+    fn ever_swept(&self) -> bool {
+        self.swept().is_some() || self.view().kept.last.is_some()
+    }
+
     /// What people call a subscription; none if nobody told.
     fn subscription(&self, guid: &str) -> Option<&str> {
         let names = &self.swept()?.report.subscriptions;

@@ -60,7 +60,8 @@ fn state(moment: &Moment) -> Markup {
                     Some(swept) => {
                         "Last sweep " (super::text::moment(swept.finished_at)) ", " (age(swept.finished_at, moment.now)) " ago."
                     }
-                    None => { strong { "No sweep of this process has ended yet." } " What is shown is what the ledger kept." }
+                    None if moment.ever_swept() => { strong { "No sweep of this process has ended yet." } " What is shown is what the ledger kept." }
+                    None => { strong { "No sweep of this process has ended yet" } ", and no earlier one is kept: nothing is known so far." }
                 }
             }
             p.detail { (sentence(detail)) }

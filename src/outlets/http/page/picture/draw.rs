@@ -74,6 +74,9 @@ fn summary(picture: &Picture) -> String {
         .flat_map(|frame| &frame.nodes)
         .flat_map(|node| node.left.iter().chain(&node.right).chain(&node.down))
         .collect();
+    if lanes.is_empty() {
+        return "No relation is drawn. The text below the picture tells what is known.".to_owned();
+    }
     let count = |stands| lanes.iter().filter(|lane| lane.stands() == stands).count();
     let told =
         [Stands::Fail, Stands::Unknown, Stands::Waived, Stands::Untold, Stands::Pass, Stands::NotApplicable];

@@ -46,20 +46,29 @@ pub(super) fn picture(workspace: &ResourceId, documents: &[Document], results: &
     }
     let own = survey.document(SubjectKind::Workspace, workspace);
     survey.deployers(own, &mut blocks);
+    // Where something may be that nobody could see, its absence is no picture.
+    let hidden = survey.verdicts.hidden();
+    let mut doubts = Vec::new();
     if blocks.is_empty() {
-        blocks.insert(Network::None, vec![survey.nothing(own)]);
+        match own {
+            None => doubts.push(
+                "the last sweep did not read this workspace: nothing of its network is drawn".to_owned(),
+            ),
+            Some(_) if !hidden.is_empty() => {
+                doubts
+                    .push("what serves for it could not be read: nothing of its network is drawn".to_owned());
+            }
+            Some(_) => {
+                blocks.insert(Network::None, vec![survey.nothing(own)]);
+            }
+        }
     }
+    doubts.extend(hidden);
     let mut groups: Vec<Group> =
         blocks.into_iter().map(|(network, frames)| group(&network, frames)).collect();
     survey.subnets(&mut groups);
     let (marks, _) = survey.verdicts.rest(SubjectKind::Workspace, workspace);
-    Picture {
-        title: format!("Workspace {}", called(workspace)),
-        lines: lines(own),
-        marks,
-        doubts: survey.verdicts.hidden(),
-        groups,
-    }
+    Picture { title: format!("Workspace {}", called(workspace)), lines: lines(own), marks, doubts, groups }
 }
 
 fn group(network: &Network, frames: Vec<Frame>) -> Group {
