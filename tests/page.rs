@@ -92,6 +92,10 @@ fn select<'a>(html: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
     html.select(&Selector::parse(selector).expect("a selector")).collect()
 }
 
+fn select_in<'a>(element: ElementRef<'a>, selector: &str) -> ElementRef<'a> {
+    element.select(&Selector::parse(selector).expect("a selector")).next().expect("it is there")
+}
+
 fn words(element: ElementRef<'_>) -> String {
     element.text().collect::<String>().trim().to_owned()
 }
@@ -309,6 +313,17 @@ async fn filters_narrow_the_list_and_stay_in_the_form() {
     let chosen: Vec<_> = select(&page, "option[selected]").iter().map(|option| words(*option)).collect();
     assert_eq!(chosen, ["unknown", "medium", "AKS-004"]);
     assert_eq!(select(&page, "#q")[0].value().attr("value"), Some("<b>\""));
+    // What nobody knows is no empty list that looks like a good one.
+    assert_eq!(count(&site.page("/?policy=AKS-004"), ".notice"), 0);
+    for (query, what) in
+        [("policy=AKS-999", "policy AKS-999"), ("subscription=No-Such", "subscription no-such")]
+    {
+        let page = site.page(&format!("/?{query}"));
+        let notice = words(select(&page, ".notice")[0]);
+        assert!(notice.starts_with(&format!("Nothing is known of the {what}:")), "{notice}");
+        let chosen: Vec<_> = select(&page, "option[selected]").iter().map(|option| words(*option)).collect();
+        assert!(chosen.contains(&what.rsplit(' ').next().expect("a name").to_owned()), "{chosen:?}");
+    }
 }
 
 /// Before the first sweep of a process has ended the page says so, and shows what the ledger kept.
@@ -341,8 +356,129 @@ async fn before_the_first_sweep_the_ledger_is_shown() {
     assert!(words(select(&finding, "main")[0]).contains("opened"));
     for (name, page) in site.workspaces() {
         assert_eq!(count(&page, "svg"), 0, "{name}");
-        assert!(words(select(&page, "main")[0]).contains("only what the ledger kept"), "{name}");
+        let told = words(select(&page, "main")[0]);
+        assert!(told.contains("only what the ledger kept"), "{name}");
+        assert!(!told.contains("last sweep could not check"), "{name}: no sweep has looked");
+        assert_eq!(
+            words(select(&page, "#kept")[0]),
+            "Open findings that no sweep of this process has checked yet",
+            "{name}"
+        );
     }
+    for row in select(&home, "table.posture tbody tr") {
+        let cells: Vec<_> = row.select(&Selector::parse("td").expect("a selector")).map(words).collect();
+        for at in [0, 3, 4] {
+            assert_eq!(cells[at], "–", "nothing has been judged: {cells:?}");
+        }
+    }
+}
+
+/// Before any sweep has ended, and with nothing kept, no number says that there is nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_any_sweep_nothing_is_none() {
+    let (estate, _) = company::demo();
+    let declared = company::declarations(&estate);
+    let server = Server::start(estate, Options::default()).await.expect("armsim starts");
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 100 });
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configure(folder.path(), &server, "1h", &folder.path().join("ledger.db"), &declared);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("the sweep failed");
+    let site = Site { daemon, server, folder };
+    let home = site.page("/");
+    let state = words(select(&home, ".state")[0]);
+    assert!(state.contains("nothing is known so far") && !state.contains("ledger"), "{state}");
+    let numbers: Vec<_> = select(&home, ".numbers dd").iter().map(|number| words(*number)).collect();
+    assert_eq!(numbers, ["– not known yet", "–", "–", "–", "–"]);
+    assert_eq!(words(select(&home, ".count")[0]), "Not known yet");
+    assert_eq!(
+        words(select(&home, "section[aria-labelledby=workspaces] > p:not(.hint)")[0]),
+        "Not known yet."
+    );
+    let told = words(select(&home, "main")[0]);
+    for untrue in ["There is none", "ledger keeps", "ledger kept", "0 entries"] {
+        assert!(!told.contains(untrue), "{untrue}: {told}");
+    }
+}
+
+/// Findings that a sweep could not check weigh as much as those that it saw, and nothing is told of what was not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_unreadable_stays_as_bad_as_it_was() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let Site { daemon, server, folder } = site;
+    assert_eq!(daemon.end(), 0);
+    drop(server);
+    let (estate, _) = company::demo();
+    let declared = company::declarations(&estate);
+    let dev = estate.header.subscriptions.iter().find(|subscription| subscription.name == "ml-dev");
+    let denied = (
+        dev.expect("it is there").id.clone(),
+        "Microsoft.MachineLearningServices/workspaces/read".to_owned(),
+    );
+    let options = Options { deny_actions: vec![denied].into_iter().collect(), ..Options::default() };
+    let server = Server::start(estate, options).await.expect("armsim starts");
+    let config = configure(folder.path(), &server, "1h", &folder.path().join("ledger.db"), &declared);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let site = Site { daemon, server, folder };
+    let home = site.page("/");
+    let severities = ["critical", "high", "medium", "low"];
+    let counts = |cell: &ElementRef<'_>| {
+        let mut counts = [0_usize; 4];
+        for told in cell.select(&Selector::parse("li").expect("a selector")).map(words) {
+            let (n, severity) = told.split_once(' ').expect("a number and a severity");
+            let at = severities.iter().position(|one| *one == severity).expect("a severity");
+            counts[at] = n.parse().expect("a number");
+        }
+        counts
+    };
+    let mut rows = Vec::new();
+    for row in select(&home, "table.posture tbody tr") {
+        let cells: Vec<_> = row.select(&Selector::parse("td").expect("a selector")).collect();
+        let (fail, stale) = (counts(&cells[0]), counts(&cells[1]));
+        let bad: Vec<usize> = fail.iter().zip(stale).map(|(a, b)| a + b).collect();
+        let stale: usize = stale.iter().sum();
+        let name = words(select_in(row, "th a"));
+        if name.starts_with("mlw-") && name.ends_with("-dev") {
+            assert!(stale > 0, "{name}");
+            assert_eq!([0, 2, 3, 4].map(|at| words(cells[at])), ["–"; 4], "{name} was not judged");
+        }
+        rows.push((bad, stale, name));
+    }
+    assert!(rows.is_sorted_by(|(a, ..), (b, ..)| a >= b), "{rows:?}");
+    // A prod workspace that fails is below a dev one that nobody could read.
+    let first_stale = rows.iter().position(|(_, stale, _)| *stale > 0).expect("something is stale");
+    assert!(
+        rows[first_stale..].iter().any(|(bad, stale, _)| *stale == 0 && bad.iter().sum::<usize>() > 0),
+        "{rows:?}"
+    );
+    let page = &site.workspaces()["mlw-pricing-dev"];
+    let told = words(select(page, "main")[0]);
+    assert!(told.contains("did not read this workspace"), "{told}");
+    for untrue in ["In no VNet", "No AKS cluster", "0 relations"] {
+        assert!(!told.contains(untrue), "{untrue}: {told}");
+    }
+    assert!(words(select(page, "svg.network > desc")[0]).starts_with("No relation is drawn"));
+    assert_eq!(words(select(page, "#kept")[0]), "Open findings that the last sweep could not check");
+    let kept: Vec<usize> = select(page, "#kept ~ ul.list > li .severity")
+        .iter()
+        .map(|severity| severities.iter().position(|one| *one == words(*severity)).expect("a severity"))
+        .collect();
+    assert!(kept.len() > 2 && kept.is_sorted(), "{kept:?}");
+    let finding = select(page, "#kept ~ ul.list a")[0].value().attr("href").expect("a link");
+    let evidence = words(select(&site.page(finding), "section[aria-labelledby=evidence]")[0]);
+    assert!(evidence.contains("The last sweep could not look whether this is still so"), "{evidence}");
+}
+
+/// A link to metrics is there only where metrics are.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_elsewhere_are_not_linked() {
+    let http = "\nhttp: { listen: '127.0.0.1:0', metrics: { listen: '127.0.0.1:0' } }\n";
+    let site = Site::open(company::demo().0, Options::default(), http).await;
+    assert_eq!(site.daemon.get("/metrics").0, 404);
+    assert_eq!(count(&site.page("/"), "footer a"), 1, "readiness");
+    let lost = Html::parse_document(&site.daemon.get("/workspaces/none").1);
+    assert_eq!((count(&lost, "footer a"), count(&lost, "a[href='/metrics']")), (1, 0));
 }
 
 /// What is over keeps its page and its history as long as the ledger keeps it.

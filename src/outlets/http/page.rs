@@ -76,12 +76,14 @@ async fn icon() -> impl IntoResponse {
 struct Moment {
     published: Arc<Published>,
     now: i64,
+    /// Whether metrics are on this listener too.
+    metrics: bool,
 }
 
 impl Moment {
     fn of(face: &Face) -> Self {
         let published = face.views.borrow().clone();
-        Self { published, now: OffsetDateTime::now_utc().unix_timestamp() }
+        Self { published, now: OffsetDateTime::now_utc().unix_timestamp(), metrics: has_metrics(face) }
     }
 
     fn view(&self) -> &View {
@@ -104,6 +106,11 @@ impl Moment {
     }
 }
 
+/// Whether metrics are on the page's listener, and have none of their own.
+fn has_metrics(face: &Face) -> bool {
+    face.doors.http.borrow().metrics.is_none()
+}
+
 async fn overview(State(face): State<Face>, RawQuery(query): RawQuery) -> Response {
     drawn(move || overview::page(&Moment::of(&face), &Filter::read(query.as_deref()))).await
 }
@@ -119,7 +126,7 @@ async fn waivers(State(face): State<Face>, RawQuery(query): RawQuery) -> Respons
 async fn finding(State(face): State<Face>, Path(id): Path<String>) -> Response {
     let moment = Moment::of(&face);
     let Some(found) = finding::find(&moment, &id) else {
-        return nothing_here("There is no such finding, or it is no longer kept.");
+        return nothing_here(&moment, "There is no such finding, or it is no longer kept.");
     };
     // What is not read is told, never left out as if there were nothing.
     let changes = face.store.lock().await.changes_of(&id).await.map_err(|trouble| {
@@ -134,9 +141,10 @@ async fn workspace(State(face): State<Face>, Path(key): Path<String>) -> Respons
     match workspace::find(&moment, &key) {
         // Facts are derived anew for it, which takes too long to hold up everybody else.
         Some(place) => drawn(move || workspace::page(&moment, &place)).await,
-        None => {
-            nothing_here("There is no such workspace in the last sweep, nor among what the ledger keeps.")
-        }
+        None => nothing_here(
+            &moment,
+            "There is no such workspace in the last sweep, nor among what the ledger keeps.",
+        ),
     }
 }
 
@@ -151,6 +159,6 @@ async fn drawn(page: impl FnOnce() -> Markup + Send + 'static) -> Response {
     }
 }
 
-fn nothing_here(what: &str) -> Response {
-    (StatusCode::NOT_FOUND, Html(layout::nothing(what).into_string())).into_response()
+fn nothing_here(moment: &Moment, what: &str) -> Response {
+    (StatusCode::NOT_FOUND, Html(layout::nothing(moment, what).into_string())).into_response()
 }

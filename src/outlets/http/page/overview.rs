@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::findings::Status;
+use crate::findings::judge::Subject;
 use crate::findings::waivers::{Standing, State};
 use crate::inventory::{Code, Gap, Kind};
 use crate::severity::Severity;
@@ -96,6 +97,7 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
         section aria-labelledby="findings" {
             h2 #findings { (title) }
             (filter.form(moment))
+            @for what in unheard_of(moment, filter) { p.notice { strong { "Nothing is known of " (what) } ": an empty list does not say that all is well there." } }
             p.count role="status" {
                 @if listed.is_empty() && moment.swept().is_none() { "Not known yet" }
                 @else {
@@ -107,6 +109,7 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
                 p {
                     @if !moment.ever_swept() { "Nothing is known before the first sweep has ended." }
                     @else if moment.swept().is_none() { "The ledger keeps nothing of this kind; what is so now is not known before a sweep has ended." }
+                    @else if !unheard_of(moment, filter).is_empty() { "Nothing is known, so nothing is listed." }
                     @else if filter.narrows() { "Nothing matches." }
                     @else { "Nothing fails, and nothing is unknown." }
                 }
@@ -117,6 +120,41 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
             (part.links("Pages of findings", &|page| Filter { page, ..filter.clone() }.link()))
         }
     }
+}
+
+/// What the filter names that nobody has heard of: no sweep, no ledger, no policy in force.
+fn unheard_of(moment: &Moment, filter: &Filter) -> Vec<Markup> {
+    let kept = &moment.view().kept;
+    let ledger = &kept.ledger;
+    let results = || moment.swept().into_iter().flat_map(|swept| &swept.report.results);
+    let findings = || {
+        let resolved = ledger.resolved.values().map(|over| &over.finding);
+        ledger.open.values().chain(ledger.pending.values()).chain(resolved)
+    };
+    let known_policy = |id: &str| {
+        moment.view().policies.iter().any(|listed| listed.id == id)
+            || results().any(|result| result.policy == id)
+            || findings().any(|finding| finding.policy == id)
+            || ledger.unknowns.keys().any(|(policy, _)| policy == id)
+    };
+    let known_subscription = |guid: &str| {
+        let of = |subject: &Subject| {
+            std::iter::once(&subject.id).chain(&subject.workspace).any(|id| id.subscription() == Some(guid))
+        };
+        moment.swept().is_some_and(|swept| swept.report.subscriptions.contains_key(guid))
+            || kept.seen.contains(guid)
+            || results().any(|result| of(&result.subject))
+            || findings().any(|finding| of(&finding.subject))
+            || ledger.unknowns.keys().any(|(_, subject)| of(subject))
+    };
+    let mut all = Vec::new();
+    if !filter.policy.is_empty() && !known_policy(&filter.policy) {
+        all.push(html! { "the policy " (name(&filter.policy)) });
+    }
+    if !filter.subscription.is_empty() && !known_subscription(&filter.subscription) {
+        all.push(html! { "the subscription " (name(&filter.subscription)) });
+    }
+    all
 }
 
 /// One entry of a list.
@@ -185,6 +223,7 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
     html! {
         section aria-labelledby="workspaces" {
             h2 #workspaces { "Workspaces" }
+            p.hint { "The table is wider than a small screen: scroll it sideways for more." }
             (wide("Workspaces and their results", &html! {
                 table.posture {
                     caption { (caption) }

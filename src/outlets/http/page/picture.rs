@@ -79,7 +79,7 @@ fn lane_in_words(from: &str, to: &str, lane: &Lane) -> Markup {
     html! {
         (sentence(from)) " → " (sentence(to)) ": " (sentence(&lane.what)) ": "
         @if lane.marks.is_empty() { "not judged" } @else { (marks(&lane.marks)) }
-        @if !lane.by.is_empty() { "; decided by " (sentence(&lane.by)) }
+        @if !lane.by.is_empty() { "; deciding: " (sentence(&lane.by)) }
     }
 }
 
