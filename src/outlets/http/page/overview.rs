@@ -240,7 +240,7 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
                     tbody { @for (place, posture) in part.slice(&all) { (row(moment, place, posture)) } }
                 }
             }))
-            @if all.is_empty() { p { @if moment.swept().is_none() { "Not known yet." } @else { "There is none." } } }
+            @if all.is_empty() { p { @if moment.swept().is_none() { "Not known yet." } @else if filter.narrows() { "None in which something matches." } @else { "There is none." } } }
             (part.links("Pages of workspaces", &|places| Filter { places, ..filter.clone() }.link()))
         }
     }
