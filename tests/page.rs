@@ -21,11 +21,16 @@ struct Site {
 
 impl Site {
     async fn open(estate: armsim::Estate, options: Options, more: &str) -> Self {
-        let declared = company::declarations(&estate);
+        let declared = format!("{}{more}", company::declarations(&estate));
+        Self::declared(estate, options, &declared).await
+    }
+
+    /// The same, with what the operator declares.
+    async fn declared(estate: armsim::Estate, options: Options, declared: &str) -> Self {
         let server = Server::start(estate, options).await.expect("armsim starts");
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = folder.path().join("ledger.db");
-        let config = configure(folder.path(), &server, "1h", &ledger, &format!("{declared}{more}"));
+        let config = configure(folder.path(), &server, "1h", &ledger, declared);
         let daemon = Serving::start(&server, &config);
         daemon.log("last sweep");
         Self { daemon, server, folder }
@@ -85,6 +90,10 @@ impl Site {
 
 fn select<'a>(html: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
     html.select(&Selector::parse(selector).expect("a selector")).collect()
+}
+
+fn select_in<'a>(element: ElementRef<'a>, selector: &str) -> ElementRef<'a> {
+    element.select(&Selector::parse(selector).expect("a selector")).next().expect("it is there")
 }
 
 fn words(element: ElementRef<'_>) -> String {
@@ -147,8 +156,7 @@ async fn the_pictures_of_the_demo_show_its_violations() {
     for name in ["mlw-churn-prod", "mlw-vision-dev"] {
         violated.entry(name.to_owned()).or_default().insert("ACI-010".to_owned());
     }
-    // Arrows that fail, and all arrows. One arrow is for ISO-002, AKS-002 and ISO-001, one for AKS-001 and AKS-004, one
-    // for NSG-002 and NSG-003; the others are for one policy each, and there is one more for each further subnet.
+    // Arrows that fail, and all arrows. One arrow is for ISO-002 and AKS-002, one for AKS-001 and AKS-004, one for NSG-002 and NSG-003; the others are for one policy each, and there is one more for each further subnet.
     let by_hand = [
         // AKS (12) and ACI (workspace, endpoint, registry twice), a second subnet to join.
         ("mlw-churn-prod", 0, 17),
@@ -186,6 +194,64 @@ async fn the_pictures_of_the_demo_show_its_violations() {
     assert!(of("mlw-pricing-dev").contains("subnet:deny-internet"));
     assert!(of("mlw-telematics-prod").contains("default route leads nowhere"));
     assert!(of("mlw-vision-dev").contains("vnet-hub-we-01"));
+}
+
+/// A public API server that nobody asks to be private is drawn as what gets in, though scoring is private and ISO-001 passes
+/// for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_api_server_is_never_drawn_as_kept_out() {
+    let to_the_api_server = |page: &Html| {
+        let lanes = select(page, ".words li li").into_iter().map(words);
+        let mine: Vec<String> = lanes.filter(|lane| lane.contains("to the API server")).collect();
+        assert_eq!(mine.len(), 1, "{mine:?}");
+        mine.concat()
+    };
+    let nobody_asks = |estate: &armsim::Estate| {
+        let declared = company::declarations(estate);
+        let any = declared.replace("control_plane: private", "control_plane: any");
+        assert_ne!(declared, any);
+        any
+    };
+    let public = {
+        let (mut estate, _) = company::demo();
+        let clusters = estate.records.iter_mut().filter(|record| record["name"] == "aks-mlw-fraud-prod");
+        let mut changed = 0;
+        for cluster in clusters {
+            let properties = &mut cluster["properties"];
+            assert_eq!(properties["apiServerAccessProfile"]["enablePrivateCluster"], true);
+            properties["apiServerAccessProfile"] = serde_json::json!({ "enablePrivateCluster": false });
+            properties["fqdn"] = "fraud-1234.hcp.westeurope.azmk8s.io".into();
+            properties["privateFQDN"] = serde_json::Value::Null;
+            changed += 1;
+        }
+        assert_eq!(changed, 1);
+        estate
+    };
+    let declared = nobody_asks(&public);
+    let site = Site::declared(public, Options::default(), &declared).await;
+    let audited = site.audited();
+    for (policy, status) in
+        [("ISO-001", "pass"), ("ISO-002", "not_applicable"), ("AKS-002", "not_applicable")]
+    {
+        let result = (policy.to_owned(), status.to_owned());
+        assert!(audited["mlw-fraud-prod"].contains(&result), "{policy} is {status}");
+    }
+    let page = &site.workspaces()["mlw-fraud-prod"];
+    // The bar that is left is that of scoring, which the facts call private.
+    assert_eq!(count(page, "svg.network g.arrow.stopped"), 1);
+    assert_eq!(count(page, "svg.network g.arrow.na"), 1);
+    let lane = to_the_api_server(page);
+    assert!(lane.contains("API server may be public: "), "{lane}");
+    assert!(!lane.contains("must be private") && !lane.contains("pass"), "{lane}");
+    assert!(lane.contains("fraud-1234.hcp.westeurope.azmk8s.io"), "{lane}");
+    // The same cluster, private: both bars, and still nobody asked for it.
+    let (estate, _) = company::demo();
+    let declared = nobody_asks(&estate);
+    let site = Site::declared(estate, Options::default(), &declared).await;
+    let page = &site.workspaces()["mlw-fraud-prod"];
+    assert_eq!(count(page, "svg.network g.arrow.stopped"), 2);
+    let lane = to_the_api_server(page);
+    assert!(lane.contains("API server is private: ") && lane.contains("AKS-002 pass"), "{lane}");
 }
 
 /// However little can be read, nothing is drawn as fine that is no pass, and what is unknown stands there as unknown.
@@ -247,6 +313,17 @@ async fn filters_narrow_the_list_and_stay_in_the_form() {
     let chosen: Vec<_> = select(&page, "option[selected]").iter().map(|option| words(*option)).collect();
     assert_eq!(chosen, ["unknown", "medium", "AKS-004"]);
     assert_eq!(select(&page, "#q")[0].value().attr("value"), Some("<b>\""));
+    // What nobody knows is no empty list that looks like a good one.
+    assert_eq!(count(&site.page("/?policy=AKS-004"), ".notice"), 0);
+    for (query, what) in
+        [("policy=AKS-999", "policy AKS-999"), ("subscription=No-Such", "subscription no-such")]
+    {
+        let page = site.page(&format!("/?{query}"));
+        let notice = words(select(&page, ".notice")[0]);
+        assert!(notice.starts_with(&format!("Nothing is known of the {what}:")), "{notice}");
+        let chosen: Vec<_> = select(&page, "option[selected]").iter().map(|option| words(*option)).collect();
+        assert!(chosen.contains(&what.rsplit(' ').next().expect("a name").to_owned()), "{chosen:?}");
+    }
 }
 
 /// Before the first sweep of a process has ended the page says so, and shows what the ledger kept.
@@ -279,8 +356,129 @@ async fn before_the_first_sweep_the_ledger_is_shown() {
     assert!(words(select(&finding, "main")[0]).contains("opened"));
     for (name, page) in site.workspaces() {
         assert_eq!(count(&page, "svg"), 0, "{name}");
-        assert!(words(select(&page, "main")[0]).contains("only what the ledger kept"), "{name}");
+        let told = words(select(&page, "main")[0]);
+        assert!(told.contains("only what the ledger kept"), "{name}");
+        assert!(!told.contains("last sweep could not check"), "{name}: no sweep has looked");
+        assert_eq!(
+            words(select(&page, "#kept")[0]),
+            "Open findings that no sweep of this process has checked yet",
+            "{name}"
+        );
     }
+    for row in select(&home, "table.posture tbody tr") {
+        let cells: Vec<_> = row.select(&Selector::parse("td").expect("a selector")).map(words).collect();
+        for at in [0, 3, 4] {
+            assert_eq!(cells[at], "–", "nothing has been judged: {cells:?}");
+        }
+    }
+}
+
+/// Before any sweep has ended, and with nothing kept, no number says that there is nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_any_sweep_nothing_is_none() {
+    let (estate, _) = company::demo();
+    let declared = company::declarations(&estate);
+    let server = Server::start(estate, Options::default()).await.expect("armsim starts");
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 100 });
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configure(folder.path(), &server, "1h", &folder.path().join("ledger.db"), &declared);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("the sweep failed");
+    let site = Site { daemon, server, folder };
+    let home = site.page("/");
+    let state = words(select(&home, ".state")[0]);
+    assert!(state.contains("nothing is known so far") && !state.contains("ledger"), "{state}");
+    let numbers: Vec<_> = select(&home, ".numbers dd").iter().map(|number| words(*number)).collect();
+    assert_eq!(numbers, ["– not known yet", "–", "–", "–", "–"]);
+    assert_eq!(words(select(&home, ".count")[0]), "Not known yet");
+    assert_eq!(
+        words(select(&home, "section[aria-labelledby=workspaces] > p:not(.hint)")[0]),
+        "Not known yet."
+    );
+    let told = words(select(&home, "main")[0]);
+    for untrue in ["There is none", "ledger keeps", "ledger kept", "0 entries"] {
+        assert!(!told.contains(untrue), "{untrue}: {told}");
+    }
+}
+
+/// Findings that a sweep could not check weigh as much as those that it saw, and nothing is told of what was not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_unreadable_stays_as_bad_as_it_was() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let Site { daemon, server, folder } = site;
+    assert_eq!(daemon.end(), 0);
+    drop(server);
+    let (estate, _) = company::demo();
+    let declared = company::declarations(&estate);
+    let dev = estate.header.subscriptions.iter().find(|subscription| subscription.name == "ml-dev");
+    let denied = (
+        dev.expect("it is there").id.clone(),
+        "Microsoft.MachineLearningServices/workspaces/read".to_owned(),
+    );
+    let options = Options { deny_actions: vec![denied].into_iter().collect(), ..Options::default() };
+    let server = Server::start(estate, options).await.expect("armsim starts");
+    let config = configure(folder.path(), &server, "1h", &folder.path().join("ledger.db"), &declared);
+    let daemon = Serving::start(&server, &config);
+    daemon.log("last sweep");
+    let site = Site { daemon, server, folder };
+    let home = site.page("/");
+    let severities = ["critical", "high", "medium", "low"];
+    let counts = |cell: &ElementRef<'_>| {
+        let mut counts = [0_usize; 4];
+        for told in cell.select(&Selector::parse("li").expect("a selector")).map(words) {
+            let (n, severity) = told.split_once(' ').expect("a number and a severity");
+            let at = severities.iter().position(|one| *one == severity).expect("a severity");
+            counts[at] = n.parse().expect("a number");
+        }
+        counts
+    };
+    let mut rows = Vec::new();
+    for row in select(&home, "table.posture tbody tr") {
+        let cells: Vec<_> = row.select(&Selector::parse("td").expect("a selector")).collect();
+        let (fail, stale) = (counts(&cells[0]), counts(&cells[1]));
+        let bad: Vec<usize> = fail.iter().zip(stale).map(|(a, b)| a + b).collect();
+        let stale: usize = stale.iter().sum();
+        let name = words(select_in(row, "th a"));
+        if name.starts_with("mlw-") && name.ends_with("-dev") {
+            assert!(stale > 0, "{name}");
+            assert_eq!([0, 2, 3, 4].map(|at| words(cells[at])), ["–"; 4], "{name} was not judged");
+        }
+        rows.push((bad, stale, name));
+    }
+    assert!(rows.is_sorted_by(|(a, ..), (b, ..)| a >= b), "{rows:?}");
+    // A prod workspace that fails is below a dev one that nobody could read.
+    let first_stale = rows.iter().position(|(_, stale, _)| *stale > 0).expect("something is stale");
+    assert!(
+        rows[first_stale..].iter().any(|(bad, stale, _)| *stale == 0 && bad.iter().sum::<usize>() > 0),
+        "{rows:?}"
+    );
+    let page = &site.workspaces()["mlw-pricing-dev"];
+    let told = words(select(page, "main")[0]);
+    assert!(told.contains("did not read this workspace"), "{told}");
+    for untrue in ["In no VNet", "No AKS cluster", "0 relations"] {
+        assert!(!told.contains(untrue), "{untrue}: {told}");
+    }
+    assert!(words(select(page, "svg.network > desc")[0]).starts_with("No relation is drawn"));
+    assert_eq!(words(select(page, "#kept")[0]), "Open findings that the last sweep could not check");
+    let kept: Vec<usize> = select(page, "#kept ~ ul.list > li .severity")
+        .iter()
+        .map(|severity| severities.iter().position(|one| *one == words(*severity)).expect("a severity"))
+        .collect();
+    assert!(kept.len() > 2 && kept.is_sorted(), "{kept:?}");
+    let finding = select(page, "#kept ~ ul.list a")[0].value().attr("href").expect("a link");
+    let evidence = words(select(&site.page(finding), "section[aria-labelledby=evidence]")[0]);
+    assert!(evidence.contains("The last sweep could not look whether this is still so"), "{evidence}");
+}
+
+/// A link to metrics is there only where metrics are.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_elsewhere_are_not_linked() {
+    let http = "\nhttp: { listen: '127.0.0.1:0', metrics: { listen: '127.0.0.1:0' } }\n";
+    let site = Site::open(company::demo().0, Options::default(), http).await;
+    assert_eq!(site.daemon.get("/metrics").0, 404);
+    assert_eq!(count(&site.page("/"), "footer a"), 1, "readiness");
+    let lost = Html::parse_document(&site.daemon.get("/workspaces/none").1);
+    assert_eq!((count(&lost, "footer a"), count(&lost, "a[href='/metrics']")), (1, 0));
 }
 
 /// What is over keeps its page and its history as long as the ledger keeps it.

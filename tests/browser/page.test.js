@@ -58,6 +58,7 @@ async function kinds() {
     overview: `${site.address}/`,
     everything: `${site.address}/?status=all`,
     nothing: `${site.address}/?q=no+such+thing`,
+    unheard: `${site.address}/?policy=AKS-999&subscription=no-such`,
     gaps: `${site.address}/gaps`,
     waivers: `${site.address}/waivers`,
     pricing: await workspace('mlw-pricing-dev'),

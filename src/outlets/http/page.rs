@@ -76,12 +76,14 @@ async fn icon() -> impl IntoResponse {
 struct Moment {
     published: Arc<Published>,
     now: i64,
+    /// Whether metrics are on this listener too.
+    metrics: bool,
 }
 
 impl Moment {
     fn of(face: &Face) -> Self {
         let published = face.views.borrow().clone();
-        Self { published, now: OffsetDateTime::now_utc().unix_timestamp() }
+        Self { published, now: OffsetDateTime::now_utc().unix_timestamp(), metrics: has_metrics(face) }
     }
 
     fn view(&self) -> &View {
@@ -92,11 +94,21 @@ impl Moment {
         self.published.view.swept.as_deref()
     }
 
+    /// Whether any sweep is known of, be it an earlier process's that the ledger kept.
+    fn ever_swept(&self) -> bool {
+        self.swept().is_some() || self.view().kept.last.is_some()
+    }
+
     /// What people call a subscription; none if nobody told.
     fn subscription(&self, guid: &str) -> Option<&str> {
         let names = &self.swept()?.report.subscriptions;
         names.get(guid).map(String::as_str).filter(|name| !name.is_empty())
     }
+}
+
+/// Whether metrics are on the page's listener, and have none of their own.
+fn has_metrics(face: &Face) -> bool {
+    face.doors.http.borrow().metrics.is_none()
 }
 
 async fn overview(State(face): State<Face>, RawQuery(query): RawQuery) -> Response {
@@ -114,7 +126,7 @@ async fn waivers(State(face): State<Face>, RawQuery(query): RawQuery) -> Respons
 async fn finding(State(face): State<Face>, Path(id): Path<String>) -> Response {
     let moment = Moment::of(&face);
     let Some(found) = finding::find(&moment, &id) else {
-        return nothing_here("There is no such finding, or it is no longer kept.");
+        return nothing_here(&moment, "There is no such finding, or it is no longer kept.");
     };
     // What is not read is told, never left out as if there were nothing.
     let changes = face.store.lock().await.changes_of(&id).await.map_err(|trouble| {
@@ -129,9 +141,10 @@ async fn workspace(State(face): State<Face>, Path(key): Path<String>) -> Respons
     match workspace::find(&moment, &key) {
         // Facts are derived anew for it, which takes too long to hold up everybody else.
         Some(place) => drawn(move || workspace::page(&moment, &place)).await,
-        None => {
-            nothing_here("There is no such workspace in the last sweep, nor among what the ledger keeps.")
-        }
+        None => nothing_here(
+            &moment,
+            "There is no such workspace in the last sweep, nor among what the ledger keeps.",
+        ),
     }
 }
 
@@ -146,6 +159,6 @@ async fn drawn(page: impl FnOnce() -> Markup + Send + 'static) -> Response {
     }
 }
 
-fn nothing_here(what: &str) -> Response {
-    (StatusCode::NOT_FOUND, Html(layout::nothing(what).into_string())).into_response()
+fn nothing_here(moment: &Moment, what: &str) -> Response {
+    (StatusCode::NOT_FOUND, Html(layout::nothing(moment, what).into_string())).into_response()
 }

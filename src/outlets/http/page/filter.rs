@@ -169,6 +169,10 @@ impl Filter {
                     label for="policy" { "Policy" }
                     select #policy name="policy" {
                         option value="" { "any" }
+                        // What nobody has heard of is asked for all the same, and must be seen to be.
+                        @if !self.policy.is_empty() && !policies.contains(&self.policy.as_str()) {
+                            option value=(self.policy) selected { (super::text::shortened(&self.policy, 40)) }
+                        }
                         @for id in policies {
                             option value=(id) selected[id == self.policy] { (id) }
                         }
@@ -178,6 +182,9 @@ impl Filter {
                     label for="subscription" { "Subscription" }
                     select #subscription name="subscription" {
                         option value="" { "any" }
+                        @if !self.subscription.is_empty() && !subscriptions.iter().any(|(guid, _)| *guid == self.subscription) {
+                            option value=(self.subscription) selected { (super::text::shortened(&self.subscription, 40)) }
+                        }
                         @for (guid, name) in subscriptions {
                             option value=(guid) selected[guid == self.subscription] {
                                 (super::text::shortened(if name.is_empty() { guid } else { name }, 40))

@@ -112,7 +112,7 @@ pub(super) fn page(moment: &Moment, found: &Found, changes: &Result<Vec<KeptChan
                 h2 #evidence { "Evidence" }
                 @match seen {
                     Some((_, violation)) => (evidence::facts(&violation.evidence)),
-                    None => p { "The last sweep did not show this violation, so there is no evidence beside what it last said." },
+                    None => p { (without_evidence(moment, found)) },
                 }
             }
             (fix(found))
@@ -121,6 +121,19 @@ pub(super) fn page(moment: &Moment, found: &Found, changes: &Result<Vec<KeptChan
             (identity(found))
         },
     )
+}
+
+/// Why there is no evidence.
+fn without_evidence(moment: &Moment, found: &Found) -> &'static str {
+    match &found.standing {
+        _ if moment.swept().is_none() => {
+            "No sweep of this process has looked yet, so there is no evidence beside what an earlier one said."
+        }
+        Standing::Open(finding) if finding.is_stale() => {
+            "The last sweep could not look whether this is still so, so there is no evidence beside what an earlier one said."
+        }
+        _ => "The last sweep did not show this violation, so there is no evidence beside what it last said.",
+    }
 }
 
 fn stands(moment: &Moment, found: &Found, waiver: Option<&Waiver>) -> Markup {

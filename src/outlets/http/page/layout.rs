@@ -7,15 +7,19 @@ use super::text::{age, sentence};
 
 /// A whole page.
 pub(super) fn page(moment: &Moment, title: &str, main: &Markup) -> Markup {
-    framed(title, &html! { (state(moment)) (main) })
+    framed(moment, title, &html! { (state(moment)) (main) })
 }
 
 /// A page about something that is not there.
-pub(super) fn nothing(what: &str) -> Markup {
-    framed("Not found", &html! { h1 { "Not found" } p { (what) } p { a href="/" { "To the overview" } } })
+pub(super) fn nothing(moment: &Moment, what: &str) -> Markup {
+    framed(
+        moment,
+        "Not found",
+        &html! { h1 { "Not found" } p { (what) } p { a href="/" { "To the overview" } } },
+    )
 }
 
-fn framed(title: &str, main: &Markup) -> Markup {
+fn framed(moment: &Moment, title: &str, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,7 +44,7 @@ fn framed(title: &str, main: &Markup) -> Markup {
                     }
                 }
                 main #main tabindex="-1" { (main) }
-                footer { p { "mlfence " (env!("CARGO_PKG_VERSION")) " · " a href="/metrics" { "metrics" } " · " a href="/readyz" { "readiness" } } }
+                footer { p { "mlfence " (env!("CARGO_PKG_VERSION")) @if moment.metrics { " · " a href="/metrics" { "metrics" } } " · " a href="/readyz" { "readiness" } } }
             }
         }
     }
@@ -60,7 +64,8 @@ fn state(moment: &Moment) -> Markup {
                     Some(swept) => {
                         "Last sweep " (super::text::moment(swept.finished_at)) ", " (age(swept.finished_at, moment.now)) " ago."
                     }
-                    None => { strong { "No sweep of this process has ended yet." } " What is shown is what the ledger kept." }
+                    None if moment.ever_swept() => { strong { "No sweep of this process has ended yet." } " What is shown is what the ledger kept." }
+                    None => { strong { "No sweep of this process has ended yet" } ", and no earlier one is kept: nothing is known so far." }
                 }
             }
             p.detail { (sentence(detail)) }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::findings::Status;
+use crate::findings::judge::Subject;
 use crate::findings::waivers::{Standing, State};
 use crate::inventory::{Code, Gap, Kind};
 use crate::severity::Severity;
@@ -50,20 +51,24 @@ fn numbers(moment: &Moment) -> Markup {
     let ledger = &moment.view().kept.ledger;
     let stale = ledger.open.values().filter(|finding| finding.is_stale()).count();
     let of = |status| moment.swept().map(|swept| swept.report.count(status));
+    // Before a sweep has ended nothing is known not to be there.
+    let counted = |n: usize| html! { @if n > 0 || moment.swept().is_some() { strong { (n) } } @else { span.none { "–" } } };
     html! {
         dl.numbers {
             div {
                 dt { "Open findings" }
                 dd {
-                    strong { (ledger.open.len()) }
-                    @if moment.swept().is_none() { " none of them checked by this process" }
+                    (counted(ledger.open.len()))
+                    @if moment.swept().is_none() {
+                        @if ledger.open.is_empty() { " not known yet" } @else { " none of them checked by this process" }
+                    }
                     @else if stale > 0 { " " (stale) " stale" }
                 }
             }
             @for severity in Severity::WORST_FIRST {
                 div {
                     dt { (super::text::severity(severity)) }
-                    dd { strong { (ledger.open.values().filter(|finding| finding.severity == severity).count()) } }
+                    dd { (counted(ledger.open.values().filter(|finding| finding.severity == severity).count())) }
                 }
             }
             @for status in [Status::Unknown, Status::Waived, Status::Pass] {
@@ -92,13 +97,19 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
         section aria-labelledby="findings" {
             h2 #findings { (title) }
             (filter.form(moment))
+            @for what in unheard_of(moment, filter) { p.notice { strong { "Nothing is known of " (what) } ": an empty list does not say that all is well there." } }
             p.count role="status" {
-                (listed.len()) @if listed.len() == 1 { " entry" } @else { " entries" }
-                @if filter.narrows() { " that match" }
+                @if listed.is_empty() && moment.swept().is_none() { "Not known yet" }
+                @else {
+                    (listed.len()) @if listed.len() == 1 { " entry" } @else { " entries" }
+                    @if filter.narrows() { " that match" }
+                }
             }
             @if listed.is_empty() {
                 p {
-                    @if moment.swept().is_none() { "The ledger keeps nothing of this kind." }
+                    @if !moment.ever_swept() { "Nothing is known before the first sweep has ended." }
+                    @else if moment.swept().is_none() { "The ledger keeps nothing of this kind; what is so now is not known before a sweep has ended." }
+                    @else if !unheard_of(moment, filter).is_empty() { "Nothing is known, so nothing is listed." }
                     @else if filter.narrows() { "Nothing matches." }
                     @else { "Nothing fails, and nothing is unknown." }
                 }
@@ -109,6 +120,41 @@ fn findings(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
             (part.links("Pages of findings", &|page| Filter { page, ..filter.clone() }.link()))
         }
     }
+}
+
+/// What the filter names that nobody has heard of: no sweep, no ledger, no policy in force.
+fn unheard_of(moment: &Moment, filter: &Filter) -> Vec<Markup> {
+    let kept = &moment.view().kept;
+    let ledger = &kept.ledger;
+    let results = || moment.swept().into_iter().flat_map(|swept| &swept.report.results);
+    let findings = || {
+        let resolved = ledger.resolved.values().map(|over| &over.finding);
+        ledger.open.values().chain(ledger.pending.values()).chain(resolved)
+    };
+    let known_policy = |id: &str| {
+        moment.view().policies.iter().any(|listed| listed.id == id)
+            || results().any(|result| result.policy == id)
+            || findings().any(|finding| finding.policy == id)
+            || ledger.unknowns.keys().any(|(policy, _)| policy == id)
+    };
+    let known_subscription = |guid: &str| {
+        let of = |subject: &Subject| {
+            std::iter::once(&subject.id).chain(&subject.workspace).any(|id| id.subscription() == Some(guid))
+        };
+        moment.swept().is_some_and(|swept| swept.report.subscriptions.contains_key(guid))
+            || kept.seen.contains(guid)
+            || results().any(|result| of(&result.subject))
+            || findings().any(|finding| of(&finding.subject))
+            || ledger.unknowns.keys().any(|(_, subject)| of(subject))
+    };
+    let mut all = Vec::new();
+    if !filter.policy.is_empty() && !known_policy(&filter.policy) {
+        all.push(html! { "the policy " (name(&filter.policy)) });
+    }
+    if !filter.subscription.is_empty() && !known_subscription(&filter.subscription) {
+        all.push(html! { "the subscription " (name(&filter.subscription)) });
+    }
+    all
 }
 
 /// One entry of a list.
@@ -167,6 +213,7 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
     }
     let part = Part::of(all.len(), filter.places, PLACES);
     let caption = match (moment.swept(), filter.narrows()) {
+        (None, _) if !moment.ever_swept() => "Not known before the first sweep has ended",
         (None, _) => {
             "What the ledger kept of each workspace, the worst first; nothing of it was checked by this process"
         }
@@ -176,6 +223,7 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
     html! {
         section aria-labelledby="workspaces" {
             h2 #workspaces { "Workspaces" }
+            p.hint { "The table is wider than a small screen: scroll it sideways for more." }
             (wide("Workspaces and their results", &html! {
                 table.posture {
                     caption { (caption) }
@@ -192,27 +240,30 @@ fn workspaces(moment: &Moment, filter: &Filter, listed: &[Item<'_>]) -> Markup {
                     tbody { @for (place, posture) in part.slice(&all) { (row(moment, place, posture)) } }
                 }
             }))
-            @if all.is_empty() { p { "There is none." } }
+            @if all.is_empty() { p { @if moment.swept().is_none() { "Not known yet." } @else if filter.narrows() { "None in which something matches." } @else { "There is none." } } }
             (part.links("Pages of workspaces", &|places| Filter { places, ..filter.clone() }.link()))
         }
     }
 }
 
 fn row(moment: &Moment, place: &Place, posture: &Posture) -> Markup {
-    let cell = |status| {
-        let counts = posture.of(status);
+    // Where nobody has judged, none is no number.
+    let none = if moment.swept().is_some() && posture.is_judged() { "0" } else { "–" };
+    let counted = |counts: [usize; 4], none: &str| {
         html! {
-            td.quiet[matches!(status, Status::Waived | Status::Pass)] {
-                @if counts.iter().sum::<usize>() == 0 { span.none { "0" } }
-                @else {
-                    ul.counts {
-                        @for (severity, n) in Severity::WORST_FIRST.into_iter().zip(counts).filter(|(_, n)| *n > 0) {
-                            li { (n) " " (super::text::severity(severity)) }
-                        }
+            @if counts.iter().sum::<usize>() == 0 { span.none { (none) } }
+            @else {
+                ul.counts {
+                    @for (severity, n) in Severity::WORST_FIRST.into_iter().zip(counts).filter(|(_, n)| *n > 0) {
+                        li { (n) " " (super::text::severity(severity)) }
                     }
                 }
             }
         }
+    };
+    let cell = |status| {
+        let quiet = matches!(status, Status::Waived | Status::Pass);
+        html! { td.quiet[quiet] { (counted(posture.of(status), none)) } }
     };
     let subscription = place.id().subscription().map(|guid| moment.subscription(guid).unwrap_or(guid));
     html! {
@@ -222,7 +273,7 @@ fn row(moment: &Moment, place: &Place, posture: &Posture) -> Markup {
                 @if let (Place::Workspace(_) | Place::Shared(..), Some(subscription)) = (place, subscription) { br; small { (name(subscription)) } }
             }
             (cell(Status::Fail))
-            td { @if posture.stale == 0 { span.none { "0" } } @else { strong { (posture.stale) } } }
+            td { (counted(posture.stale, "0")) }
             (cell(Status::Unknown))
             (cell(Status::Waived))
             (cell(Status::Pass))

@@ -32,7 +32,7 @@ pub(super) fn of(workspace: &ResourceId, documents: &[Document], results: &[&Pol
                 "An arrow is a relation that policies decide, drawn as the worst of its verdicts: "
                 span.key.fail { "✗ fail" } ", " span.key.unknown { "? unknown" } ", " span.key.waived { "~ waived" } ", "
                 span.key.pass { "✓ pass" } ", – not applicable, · not judged. "
-                "What must not get in and is proven not to ends at a bar before the network. The list below says the same in words."
+                "What is proven not to get in ends at a bar before the network. The list below says the same in words."
             }
         }
         (words(&picture))
@@ -79,7 +79,7 @@ fn lane_in_words(from: &str, to: &str, lane: &Lane) -> Markup {
     html! {
         (sentence(from)) " → " (sentence(to)) ": " (sentence(&lane.what)) ": "
         @if lane.marks.is_empty() { "not judged" } @else { (marks(&lane.marks)) }
-        @if !lane.by.is_empty() { "; decided by " (sentence(&lane.by)) }
+        @if !lane.by.is_empty() { "; deciding: " (sentence(&lane.by)) }
     }
 }
 

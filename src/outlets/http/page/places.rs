@@ -90,16 +90,20 @@ pub(super) fn words(kind: SubjectKind) -> &'static str {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Posture {
     pub(super) counts: [[usize; 4]; 5],
-    /// Open findings that could not be checked.
-    pub(super) stale: usize,
+    /// Open findings that could not be checked, by severity.
+    pub(super) stale: [usize; 4],
 }
 
 impl Posture {
     fn count(&mut self, status: Status, severity: Severity) {
-        let (status, severity) = (position(&Status::ALL, status), position(&Severity::WORST_FIRST, severity));
-        if let Some(count) = self.counts.get_mut(status).and_then(|counts| counts.get_mut(severity)) {
-            *count += 1;
+        if let Some(counts) = self.counts.get_mut(position(&Status::ALL, status)) {
+            add(counts, severity);
         }
+    }
+
+    /// Whether the last sweep has any result of it.
+    pub(super) fn is_judged(&self) -> bool {
+        self.counts.iter().flatten().any(|n| *n > 0)
     }
 
     /// How many there are of a status, by severity.
@@ -107,9 +111,20 @@ impl Posture {
         self.counts.get(position(&Status::ALL, status)).copied().unwrap_or_default()
     }
 
-    /// What decides which is worse: what fails, then what was not checked, then what is not known.
-    fn badness(&self) -> ([usize; 4], usize, [usize; 4]) {
-        (self.of(Status::Fail), self.stale, self.of(Status::Unknown))
+    /// What decides which is worse: what fails or did when it was last checked, the severest first; then what surely
+    /// fails, then what is not known.
+    fn badness(&self) -> ([usize; 4], [usize; 4], [usize; 4]) {
+        let (mut open, fails) = (self.stale, self.of(Status::Fail));
+        for (all, n) in open.iter_mut().zip(fails) {
+            *all += n;
+        }
+        (open, fails, self.of(Status::Unknown))
+    }
+}
+
+fn add(counts: &mut [usize; 4], severity: Severity) {
+    if let Some(count) = counts.get_mut(position(&Severity::WORST_FIRST, severity)) {
+        *count += 1;
     }
 }
 
@@ -137,7 +152,7 @@ pub(super) fn postures(moment: &Moment) -> Vec<(Place, Posture)> {
     }
     let unchecked = ledger.open.values().filter(|finding| moment.swept().is_none() || finding.is_stale());
     for finding in unchecked {
-        all.entry(Place::of(&finding.subject)).or_default().stale += 1;
+        add(&mut all.entry(Place::of(&finding.subject)).or_default().stale, finding.severity);
     }
     let mut all: Vec<(Place, Posture)> = all.into_iter().collect();
     all.sort_by(|(a, x), (b, y)| y.badness().cmp(&x.badness()).then_with(|| a.cmp(b)));

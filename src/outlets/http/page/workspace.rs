@@ -83,13 +83,17 @@ fn kept(moment: &Moment, place: &Place, results: &[&PolicyResult]) -> Markup {
     let seen: BTreeSet<&str> =
         results.iter().flat_map(|result| &result.violations).map(|violation| violation.id.as_str()).collect();
     let open = moment.view().kept.ledger.open.iter();
-    let unseen: Vec<_> = open
+    let mut unseen: Vec<_> = open
         .filter(|(id, finding)| Place::of(&finding.subject) == *place && !seen.contains(id.as_str()))
         .collect();
+    unseen.sort_by_key(|(id, finding)| (std::cmp::Reverse(finding.severity), &finding.policy, *id));
     html! {
         @if !unseen.is_empty() {
             section aria-labelledby="kept" {
-                h2 #kept { "Open findings that the last sweep could not check" }
+                h2 #kept {
+                    @if moment.swept().is_some() { "Open findings that the last sweep could not check" }
+                    @else { "Open findings that no sweep of this process has checked yet" }
+                }
                 ul.list {
                     @for (id, finding) in unseen {
                         li {

@@ -19,7 +19,7 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         unknown: service.in_vnet.value().is_none() || service.owner.value().is_none(),
         ..Node::default()
     };
-    node.left.extend(survey.workspace_lane(&["ACI-001"], id, "VNet must be in its resource group"));
+    node.left.extend(survey.workspace_lane(&[("ACI-001", "VNet must be in its resource group")], id));
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
     node.left.extend(survey.endpoint_lane(endpoints, &network, "ACI-002", id));
     let marks = survey.verdicts.marks(&["ACI-003"], id);

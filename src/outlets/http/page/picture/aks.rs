@@ -7,7 +7,7 @@ use crate::facts::{Document, Fact, SubjectKind};
 use crate::inventory::ResourceId;
 
 use super::called;
-use super::model::{Frame, Lane, Node};
+use super::model::{Frame, Lane, Mark, Node, Stands};
 use super::survey::{Network, Survey, deciding, of_right, told};
 
 /// What is drawn of a compute, and where.
@@ -29,13 +29,11 @@ pub(super) fn block(survey: &Survey<'_>, document: &Document) -> Option<(Network
         ..Node::default()
     };
     if let Some(id) = id {
-        control_plane(survey, id, compute, cluster, &mut node);
+        control_plane(survey, id, cluster, &mut node);
     }
-    node.left.extend(survey.workspace_lane(
-        &["AKS-001", "AKS-004"],
-        compute,
-        "must be attached, in one region",
-    ));
+    node.left.extend(
+        survey.workspace_lane(&[("AKS-001", "must be attached"), ("AKS-004", "in one region")], compute),
+    );
     let endpoints = document.workspace.as_ref().map(|workspace| &workspace.endpoint_networks);
     node.left.extend(survey.endpoint_lane(endpoints, &network, "AKS-003", compute));
     if let (Some(id), Some(of_cluster)) = (id, of_cluster) {
@@ -131,10 +129,19 @@ fn balancer(survey: &Survey<'_>, document: &Document, router: &Router) -> Node {
     }
     let marks = survey.verdicts.marks(&["ILB-001"], compute);
     if !marks.is_empty() {
+        let private = router.private.value() == Some(&true);
+        let what = match (asked(&marks, "ILB-001"), private) {
+            (true, _) => "scoring must be private",
+            (false, true) if router.declared.value() == Some(&RouterKind::NoLoadBalancer) => {
+                "no load balancer to scoring"
+            }
+            (false, true) => "scoring is private",
+            (false, false) => "scoring may be public",
+        };
         node.left.push(Lane {
             far: "Internet".to_owned(),
-            what: "scoring must be private".to_owned(),
-            barred: true,
+            what: what.to_owned(),
+            kept_out: private,
             marks,
             ..Lane::default()
         });
@@ -166,29 +173,33 @@ fn frontend(frontend: &Frontend) -> String {
     told(kind, &frontend.address)
 }
 
-/// Who reaches the API server.
-fn control_plane(
-    survey: &Survey<'_>,
-    id: &ResourceId,
-    compute: &ResourceId,
-    cluster: &Cluster,
-    node: &mut Node,
-) {
-    let mut marks = survey.verdicts.marks(&["ISO-002", "AKS-002"], id);
-    marks.extend(survey.verdicts.marks(&["ISO-001"], compute));
-    if !marks.is_empty() {
-        let by =
-            cluster.fqdn.clone().filter(|_| cluster.public_fqdn.value() == Some(&true)).unwrap_or_default();
-        node.left.push(Lane {
-            far: "Internet".to_owned(),
-            notes: vec!["to the API server".to_owned()],
-            what: "API server must be private".to_owned(),
-            barred: true,
-            marks,
-            by,
-            ..Lane::default()
-        });
+/// Who reaches the API server. ISO-001 is no part of it: it passes where scoring is private, whatever the API server is.
+fn control_plane(survey: &Survey<'_>, id: &ResourceId, cluster: &Cluster, node: &mut Node) {
+    let marks = survey.verdicts.marks(&["ISO-002", "AKS-002"], id);
+    if marks.is_empty() {
+        return;
     }
+    let private = cluster.private.value() == Some(&true);
+    let what = match (asked(&marks, "ISO-002"), private) {
+        (true, _) => "API server must be private",
+        (false, true) => "API server is private",
+        (false, false) => "API server may be public",
+    };
+    let by = cluster.fqdn.clone().filter(|_| cluster.public_fqdn.value() == Some(&true)).unwrap_or_default();
+    node.left.push(Lane {
+        far: "Internet".to_owned(),
+        notes: vec!["to the API server".to_owned()],
+        what: what.to_owned(),
+        kept_out: private,
+        marks,
+        by,
+        ..Lane::default()
+    });
+}
+
+/// Whether a policy asks for anything here.
+fn asked(marks: &[Mark], policy: &str) -> bool {
+    marks.iter().any(|mark| mark.policy == policy && mark.stands != Stands::NotApplicable)
 }
 
 /// What the cluster's identity may do.
@@ -222,7 +233,7 @@ fn identity(survey: &Survey<'_>, id: &ResourceId, document: &Document, node: &mu
     }
 }
 
-fn right(principal: &str, what: String, marks: Vec<super::Mark>, by: String) -> Option<Lane> {
+fn right(principal: &str, what: String, marks: Vec<Mark>, by: String) -> Option<Lane> {
     (!marks.is_empty()).then(|| Lane {
         far: "Cluster's identity".to_owned(),
         notes: vec![principal.to_owned()].into_iter().filter(|told| !told.is_empty()).collect(),

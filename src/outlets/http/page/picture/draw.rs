@@ -74,6 +74,9 @@ fn summary(picture: &Picture) -> String {
         .flat_map(|frame| &frame.nodes)
         .flat_map(|node| node.left.iter().chain(&node.right).chain(&node.down))
         .collect();
+    if lanes.is_empty() {
+        return "No relation is drawn. The text below the picture tells what is known.".to_owned();
+    }
     let count = |stands| lanes.iter().filter(|lane| lane.stands() == stands).count();
     let told =
         [Stands::Fail, Stands::Unknown, Stands::Waived, Stands::Untold, Stands::Pass, Stands::NotApplicable];
@@ -192,8 +195,8 @@ impl Canvas {
                 let y = y(index + nth);
                 match side {
                     Side::Left => {
-                        // What must not get in, and surely does not, ends at the fence.
-                        let held = lane.barred && lane.stands() == Stands::Pass;
+                        // What by the facts does not get in, and is judged so, ends at the fence.
+                        let held = lane.kept_out && lane.stands() == Stands::Pass;
                         match held {
                             true => self.stopped((x + width, y), VNET),
                             false => self.arrow(lane.stands(), (x + width, y), (NODE, y)),

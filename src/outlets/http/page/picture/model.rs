@@ -63,8 +63,8 @@ pub(super) struct Lane {
     pub(super) notes: Vec<String>,
     /// Whether the other end lies in the same VNet.
     pub(super) inside: bool,
-    /// Whether it is required that nothing gets through.
-    pub(super) barred: bool,
+    /// Whether the facts say that nothing gets through. Verdicts alone never do: one may pass for another reason.
+    pub(super) kept_out: bool,
     /// What is required.
     pub(super) what: String,
     pub(super) marks: Vec<Mark>,

@@ -46,20 +46,29 @@ pub(super) fn picture(workspace: &ResourceId, documents: &[Document], results: &
     }
     let own = survey.document(SubjectKind::Workspace, workspace);
     survey.deployers(own, &mut blocks);
+    // Where something may be that nobody could see, its absence is no picture.
+    let hidden = survey.verdicts.hidden();
+    let mut doubts = Vec::new();
     if blocks.is_empty() {
-        blocks.insert(Network::None, vec![survey.nothing(own)]);
+        match own {
+            None => doubts.push(
+                "the last sweep did not read this workspace: nothing of its network is drawn".to_owned(),
+            ),
+            Some(_) if !hidden.is_empty() => {
+                doubts
+                    .push("what serves for it could not be read: nothing of its network is drawn".to_owned());
+            }
+            Some(_) => {
+                blocks.insert(Network::None, vec![survey.nothing(own)]);
+            }
+        }
     }
+    doubts.extend(hidden);
     let mut groups: Vec<Group> =
         blocks.into_iter().map(|(network, frames)| group(&network, frames)).collect();
     survey.subnets(&mut groups);
     let (marks, _) = survey.verdicts.rest(SubjectKind::Workspace, workspace);
-    Picture {
-        title: format!("Workspace {}", called(workspace)),
-        lines: lines(own),
-        marks,
-        doubts: survey.verdicts.hidden(),
-        groups,
-    }
+    Picture { title: format!("Workspace {}", called(workspace)), lines: lines(own), marks, doubts, groups }
 }
 
 fn group(network: &Network, frames: Vec<Frame>) -> Group {
@@ -107,13 +116,20 @@ impl Survey<'_> {
         self.documents.iter().find(|document| document.subject.kind == kind && document.subject.id == *id)
     }
 
-    /// The workspace at the left of a relation.
-    pub(super) fn workspace_lane(&self, policies: &[&str], subject: &ResourceId, what: &str) -> Option<Lane> {
-        let marks = self.verdicts.marks(policies, subject);
+    /// The workspace at the left of a relation. Of what policies require there, what applies is told, or else all of it.
+    pub(super) fn workspace_lane(&self, required: &[(&str, &str)], subject: &ResourceId) -> Option<Lane> {
+        let policies: Vec<&str> = required.iter().map(|(policy, _)| *policy).collect();
+        let marks = self.verdicts.marks(&policies, subject);
+        let applies = |policy: &str| {
+            marks.iter().any(|mark| mark.policy == policy && mark.stands != Stands::NotApplicable)
+        };
+        let none = !policies.iter().any(|policy| applies(policy));
+        let told: Vec<&str> =
+            required.iter().filter(|(policy, _)| none || applies(policy)).map(|(_, what)| *what).collect();
         (!marks.is_empty()).then(|| Lane {
             far: "Workspace".to_owned(),
             notes: vec![called(self.workspace).to_owned()],
-            what: what.to_owned(),
+            what: told.join(", "),
             marks,
             ..Lane::default()
         })
