@@ -195,11 +195,11 @@ pub async fn run(
     Ok(())
 }
 
-/// Lets in whom the table says from now on. What is open to those without a token hangs on the address that is bound, not
-/// on one of the next start.
+/// Lets in whom the table says from now on. What is open to those without a token hangs on the address that is bound, and
+/// where the metrics are on the listeners that there are, not on those of the next start.
 fn open(doors: &watch::Sender<Arc<config::Http>>, http: &config::Http) {
-    let listen = doors.borrow().listen;
-    doors.send_replace(Arc::new(config::Http { listen, ..http.clone() }));
+    let (listen, metrics) = (doors.borrow().listen, doors.borrow().metrics);
+    doors.send_replace(Arc::new(config::Http { listen, metrics, ..http.clone() }));
 }
 
 fn listener_error(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> DaemonError {
