@@ -1,4 +1,4 @@
-//! The bill of a sweep: how many calls it makes, counted by the server, against a formula over the estate. The README
+//! The bill of a sweep: how many calls it makes, counted by the server, against a formula over the estate. docs/costs.md
 //! states the formula; a call more or less is a change to both.
 
 mod support;
@@ -206,7 +206,7 @@ async fn whom_groups_reach_is_one_call_a_question() {
     assert!(all > 0, "some of these estates grant to groups");
 }
 
-/// By hand from the README's table: 4 subscriptions and 7 workspaces, each list on one page.
+/// By hand from the table in docs/costs.md: 4 subscriptions and 7 workspaces, each list on one page.
 #[test]
 fn the_formula_is_the_one_of_the_readme() {
     let mut demo = company::demo().0;
