@@ -467,6 +467,9 @@ async fn what_cannot_be_meant_is_a_problem() {
     let large = daemon.ask("POST", "/api/v1/sweeps", &[("Content-Length", "20000")]);
     assert_eq!(large.status, 413, "{}", large.text());
     large.problem();
+    // So is any: whoever announces one and does not send it holds nobody up.
+    let unsent = daemon.ask("POST", "/api/v1/sweeps", &[("Content-Length", "10")]);
+    assert_eq!(unsent.status, 400, "{}", unsent.text());
     let headers = [("X-Long", "x".repeat(40_000))];
     let long = daemon.ask("GET", "/api/v1/findings", &[("X-Long", headers[0].1.as_str())]);
     assert_eq!(long.status, 431);

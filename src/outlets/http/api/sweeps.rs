@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -108,9 +108,10 @@ pub(super) async fn list(State(face): State<Face>, Query(asked): Query<Asked>) -
 pub(super) async fn ask(
     State(face): State<Face>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
-    if !body.is_empty() {
+    // One that is announced is refused unread: waiting for it would hold a place that others need.
+    if !body.is_end_stream() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "a sweep is asked for without a body"));
     }
     let already_waiting = match face.trigger.try_send(()) {
