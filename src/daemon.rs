@@ -1,7 +1,9 @@
 //! Sweeps, again and again: the timetable, the order of the steps, reload and shutdown. How a step works is its
 //! own module's affair.
 
+mod files;
 mod history;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -11,8 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, watch};
@@ -25,17 +25,18 @@ use crate::config;
 use crate::findings::Status;
 use crate::findings::ledger::{Changes, Sweep};
 use crate::inventory::Snapshot;
-use crate::outlets::alertmanager::{self, Alert, Book, Outbox, Tally};
+use crate::outlets::alertmanager::{self, Book, Outbox, Tally};
 use crate::outlets::http::{self, Doors, Face, Listeners, Published, Swept};
 use crate::outlets::metrics::{Metrics, Traffic, View};
 use crate::outlets::webhook;
 use crate::policy::Listed;
-use crate::severity::Severity;
 use crate::snapshot_file;
+use crate::store::KeptSweep;
 use crate::sweep;
 
 use self::files::Files;
 pub use self::history::History;
+use self::telling::{BOOK, TAGS, notified};
 
 /// What the daemon is started with.
 pub struct Options {
@@ -218,25 +219,6 @@ async fn stop_signal(mut stopped: watch::Receiver<bool>) {
 /// How many sweeps the view holds; older ones are in the store.
 const SHOWN_SWEEPS: i64 = 100;
 
-/// The name under which the alerts are kept.
-const BOOK: &str = "alertmanager";
-
-/// The name under which the tags of single findings' series are kept.
-const TAGS: &str = "metrics";
-
-/// What was written down under a name before the restart.
-async fn recalled<T: DeserializeOwned>(history: &History, name: &str) -> Option<T> {
-    match history.outlet(name).await {
-        Ok(text) => serde_json::from_str(&text?)
-            .inspect_err(|error| warn!("what {name} knew before the restart is not known any more: {error}"))
-            .ok(),
-        Err(error) => {
-            error!("{error}");
-            None
-        }
-    }
-}
-
 struct Daemon {
     setup: Arc<Setup>,
     client: azure::Client,
@@ -244,6 +226,8 @@ struct Daemon {
     history: History,
     failures: u32,
     last: Option<Arc<Swept>>,
+    /// The last sweeps, as the store told them last.
+    sweeps: Arc<[KeptSweep]>,
     policies: Arc<[Listed]>,
     book: Book,
     outbox: Arc<Outbox>,
@@ -278,6 +262,7 @@ impl Daemon {
             history,
             failures: 0,
             last: None,
+            sweeps: Arc::default(),
             book: Book::default(),
             outbox: Arc::default(),
             written: 0,
@@ -409,82 +394,6 @@ impl Daemon {
         (judged, file.map(Bytes::from))
     }
 
-    /// Goes on with the alerts, and the tags of findings, of before the restart.
-    async fn recall(&mut self) {
-        if let Some(book) = recalled(&self.history, BOOK).await {
-            self.book = book;
-            self.send(self.book.alerts());
-        }
-        if let Some(tags) = recalled(&self.history, TAGS).await {
-            self.metrics.recall_tags(tags);
-        }
-    }
-
-    async fn keep(&self, name: &str, state: &impl Serialize) {
-        let text = match serde_json::to_string(state) {
-            Ok(text) => text,
-            Err(error) => {
-                return error!("what {name} must know after a restart cannot be written down: {error}");
-            }
-        };
-        if let Err(error) = self.history.keep_outlet(name, &text).await {
-            error!("{error}");
-            self.metrics.commit_failed();
-        }
-    }
-
-    /// Who is sent events from now on.
-    fn orders(&self) -> webhook::Orders {
-        webhook::Orders { receivers: self.setup.config.webhooks.clone(), written: self.written }
-    }
-
-    /// What waits for the receivers of events, and what they have lost.
-    async fn count_backlog(&mut self) {
-        let receivers = self.setup.config.webhooks.iter().map(|webhook| webhook.name.as_str());
-        let backlog = match self.history.backlog().await {
-            Ok(backlog) => backlog,
-            Err(error) => return error!("{error}"),
-        };
-        self.metrics.backlog(receivers, &backlog);
-        for of in &backlog {
-            let told =
-                self.dropped.as_ref().map_or(of.dropped, |known| *known.get(&of.receiver).unwrap_or(&0));
-            if of.dropped > told {
-                warn!(
-                    "{} events for the receiver {} were dropped, which waited too long or were too many: its tickets are out \
-                     of step; {} since the ledger began",
-                    of.dropped - told,
-                    of.receiver,
-                    of.dropped
-                );
-            }
-        }
-        self.dropped = Some(backlog.into_iter().map(|of| (of.receiver, of.dropped)).collect());
-    }
-
-    /// What Alertmanager is told from now on.
-    fn tell(&mut self, judged: &Judged, first: bool, now: i64) {
-        let config = &self.setup.config;
-        let life = alertmanager::life(config.schedule.interval);
-        let view = alertmanager::View {
-            open: self.history.open_findings(),
-            report: &judged.report,
-            inventory: &judged.inventory,
-            labels: &config.labels,
-            first,
-            now,
-        };
-        let keep = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
-        let alerts = self.book.advance(&config.alertmanager, &view, keep);
-        self.send(alerts);
-    }
-
-    fn send(&mut self, alerts: Vec<Alert>) {
-        let config = &self.setup.config;
-        let life = alertmanager::life(config.schedule.interval);
-        self.outbox = Arc::new(Outbox { settings: config.alertmanager.clone(), life, alerts });
-    }
-
     /// A sweep that could not even start leaves the last view up.
     async fn failed(&mut self, error: &CollectError) -> Result<Published, DaemonError> {
         self.failures = self.failures.saturating_add(1);
@@ -500,20 +409,28 @@ impl Daemon {
 
     /// What is shown from now on.
     async fn published(&mut self, ready: bool, detail: String) -> Result<Published, DaemonError> {
-        let sweeps = self.history.sweeps(SHOWN_SWEEPS).await.unwrap_or_else(|error| {
-            error!("{error}");
-            Vec::new()
-        });
+        match self.history.sweeps(SHOWN_SWEEPS).await {
+            Ok(sweeps) => self.sweeps = sweeps.into(),
+            // Those that were shown stay: none at all would look like a daemon that has only begun.
+            Err(error) => error!("{error}"),
+        }
         let view = http::View {
             swept: self.last.clone(),
             kept: self.history.kept(),
-            sweeps: sweeps.into(),
+            sweeps: Arc::clone(&self.sweeps),
             policies: Arc::clone(&self.policies),
             declarations: Arc::new(self.setup.config.expectations.clone()),
             snapshot: self.snapshot.clone(),
             index: Arc::default(),
         };
-        Ok(Published { metrics: self.render()?, ready, detail, trouble: self.trouble.clone(), view })
+        Ok(Published {
+            metrics: self.render()?,
+            ready,
+            detail,
+            trouble: self.trouble.clone(),
+            refused: self.refused.is_some(),
+            view,
+        })
     }
 
     fn render(&mut self) -> Result<String, DaemonError> {
@@ -602,12 +519,3 @@ impl Daemon {
         }
     }
 }
-
-/// The severities of which Alertmanager hears every finding.
-fn notified(setup: &Setup) -> Vec<&'static str> {
-    let settings = &setup.config.alertmanager;
-    let told = |severity: &Severity| !settings.urls.is_empty() && *severity >= settings.minimum_severity;
-    Severity::WORST_FIRST.iter().filter(|severity| told(severity)).map(|severity| severity.name()).collect()
-}
-
-mod files;

@@ -510,3 +510,27 @@ async fn a_resolved_finding_is_still_told() {
     assert!(words(select(&list, ".list li")[0]).starts_with("resolved (policy removed)"));
     assert_eq!(count(&site.page("/?policy=AKS-002&status=all"), "#findings ~ ul.list > li"), 0);
 }
+
+/// What is shown may be older than it should be, or not by the files' rules: that stands out, whatever words tell of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_failed_and_a_refused_reload_stand_out() {
+    let site = Site::open(company::demo().0, Options::default(), "").await;
+    let troubled = || count(&site.page("/"), "section.state.trouble");
+    assert_eq!(troubled(), 0);
+    site.server.fail_next(Fault {
+        path: "/subscriptions".to_owned(),
+        status: 403,
+        retry_after: None,
+        times: 1,
+    });
+    site.daemon.signal("HUP");
+    site.daemon.log("the sweep failed");
+    assert_eq!(troubled(), 1);
+    site.daemon.signal("HUP");
+    site.daemon.log("last sweep");
+    assert_eq!(troubled(), 0);
+    std::fs::write(site.folder.path().join("mlfence.yaml"), "cloud: mars\n").expect("written");
+    site.daemon.signal("HUP");
+    site.daemon.log("last sweep");
+    assert_eq!(troubled(), 1);
+}

@@ -11,6 +11,9 @@ mod unknowns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use crate::facts::Hidden;
 
 use super::PolicyResult;
@@ -19,6 +22,12 @@ use super::waivers::Waiver;
 
 pub use finding::{Finding, Resolution, Resolved};
 pub use unknowns::Unknown;
+
+/// A time of the ledger as people and machines are told it: RFC 3339, UTC.
+pub fn stamp(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.format(&Rfc3339).unwrap_or_default()
+}
 
 /// What is remembered from sweep to sweep. A fingerprint is in one of the first three at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub struct Published {
     pub detail: String,
     /// Why what is shown is older than it should be; none if it is not.
     pub trouble: Option<String>,
+    /// Whether the files say something else than what runs, because they are not valid.
+    pub refused: bool,
     /// What is known.
     pub view: View,
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use crate::findings::labels::clean;
+use crate::findings::ledger::stamp;
 
 /// The longest text.
 const LONGEST_TEXT: usize = 4096;
@@ -52,10 +51,4 @@ impl Alert {
 /// A text for people, which may have lines.
 pub(super) fn text(value: &str) -> String {
     clean(value, LONGEST_TEXT)
-}
-
-/// RFC 3339, UTC.
-pub(super) fn stamp(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.format(&Rfc3339).unwrap_or_default()
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Alert, stamp, text};
+use super::alert::{Alert, text};
 use crate::config::Alertmanager;
 use crate::findings::judge::Violation;
 use crate::findings::labels;
 use crate::findings::ledger::Finding;
+use crate::findings::ledger::stamp;
 use crate::findings::{PolicyResult, Report};
 use crate::inventory::Inventory;
 use crate::severity::Severity;

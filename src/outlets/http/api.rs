@@ -47,10 +47,3 @@ pub(super) fn router() -> Router<Face> {
     let mounted = Router::new().route(DOCUMENT, document);
     routes().into_iter().fold(mounted, |router, Route { path, handler, .. }| router.route(path, handler))
 }
-
-/// Seconds since 1970 as RFC 3339.
-fn moment(seconds: i64) -> String {
-    use time::format_description::well_known::Rfc3339;
-    let moment = time::OffsetDateTime::from_unix_timestamp(seconds);
-    moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
-}

@@ -6,12 +6,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use crate::findings::PolicyResult;
 use crate::findings::judge::Violation;
+use crate::findings::ledger::stamp;
 use crate::findings::ledger::{Finding, Resolved};
 use crate::inventory::printable;
 use crate::severity::Severity;
@@ -295,10 +294,4 @@ fn cut(value: &str, longest: usize) -> String {
         Some(_) => value.chars().take(longest - 1).chain(['…']).collect(),
         None => value.to_owned(),
     }
-}
-
-/// RFC 3339, UTC.
-fn stamp(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.format(&Rfc3339).unwrap_or_default()
 }

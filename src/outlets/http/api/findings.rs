@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use super::asked::{Limit, PolicyId, Text, Words, cursor, read_cursor};
 use super::found::{Found, Key, Shown, State as Life};
 use super::listing::{Known, Listing};
-use super::{Face, Problem, Published, moment};
+use super::{Face, Problem, Published};
+use crate::findings::ledger::stamp;
 use crate::findings::waivers::Waiver;
 use crate::inventory::ResourceId;
 use crate::policy::{DocumentRef, Note};
@@ -83,7 +84,7 @@ struct Change {
 impl From<KeptChange> for Change {
     fn from(kept: KeptChange) -> Self {
         let KeptChange { sweep, at, change, severity, resolution } = kept;
-        Self { sweep, at: moment(at), change, severity, resolution }
+        Self { sweep, at: stamp(at), change, severity, resolution }
     }
 }
 

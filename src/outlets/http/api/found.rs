@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{View, moment};
+use super::View;
 use crate::facts;
 use crate::findings::PolicyResult;
 use crate::findings::judge::{Subject, Violation};
+use crate::findings::ledger::stamp;
 use crate::findings::ledger::{Finding, Resolution, Resolved};
 use crate::inventory::ResourceId;
 use crate::severity::Severity;
@@ -224,11 +225,11 @@ impl Found {
                 subscription,
                 subscription_name,
                 evidence_digest: &finding.evidence,
-                first_seen: Some(moment(finding.first_seen)),
-                opened_at: opened.then(|| moment(finding.opened_at)),
-                confirmed_at: Some(moment(finding.confirmed_at)),
-                stale_since: finding.stale_since.map(moment),
-                resolved_at: resolved.map(|resolved| moment(resolved.at)),
+                first_seen: Some(stamp(finding.first_seen)),
+                opened_at: opened.then(|| stamp(finding.opened_at)),
+                confirmed_at: Some(stamp(finding.confirmed_at)),
+                stale_since: finding.stale_since.map(stamp),
+                resolved_at: resolved.map(|resolved| stamp(resolved.at)),
                 resolution: resolved.map(|resolved| resolved.resolution.name()),
                 reopened: finding.reopened,
             });
@@ -251,7 +252,7 @@ impl Found {
             evidence_digest: &violation.evidence_digest,
             first_seen: None,
             opened_at: None,
-            confirmed_at: view.swept.as_ref().map(|swept| moment(swept.finished_at)),
+            confirmed_at: view.swept.as_ref().map(|swept| stamp(swept.finished_at)),
             stale_since: None,
             resolved_at: None,
             resolution: None,

@@ -14,8 +14,9 @@ use tracing::info;
 
 use super::asked::{Limit, Text, cursor, read_cursor};
 use super::listing::Known;
-use super::{Caller, Face, Problem, Published, moment};
+use super::{Caller, Face, Problem, Published};
 use crate::findings::Status;
+use crate::findings::ledger::stamp;
 use crate::store::KeptSweep;
 
 /// Which sweeps.
@@ -74,7 +75,7 @@ impl From<&KeptSweep> for Shown {
         Self {
             number: kept.number,
             taken_at: kept.taken_at.clone(),
-            finished_at: moment(kept.finished_at),
+            finished_at: stamp(kept.finished_at),
             complete: kept.gaps == 0,
             gaps: kept.gaps,
             results: Status::ALL.iter().zip(kept.results).map(|(status, n)| (status.name(), n)).collect(),

@@ -53,10 +53,9 @@ fn framed(moment: &Moment, title: &str, main: &Markup) -> Markup {
 /// How the daemon does: when it last swept, and its own line about it. What is wrong stands out, but nothing hangs on that:
 /// the line is always there.
 fn state(moment: &Moment) -> Markup {
-    let detail = moment.published.detail.as_str();
-    let trouble = !moment.published.ready
-        || !detail.starts_with("last sweep")
-        || ["refused", "could not", "cannot"].iter().any(|word| detail.contains(word));
+    let published = &moment.published;
+    let detail = published.detail.as_str();
+    let trouble = !published.ready || published.trouble.is_some() || published.refused;
     html! {
         section.state.trouble[trouble] aria-label="State of the daemon" {
             p {
