@@ -161,7 +161,8 @@ impl History {
                 told: &told,
             },
         );
-        let seen = sweep.subscriptions | &ledger.left_out();
+        // One that is left out stays known: when the scope takes it in again and it is out of sight, that is a gap.
+        let seen = sweep.subscriptions | &(&self.kept.seen & sweep.excluded);
         let after = Kept { ledger, seen, last: Some(last) };
         let forget_before = now.saturating_sub(terms.retention_seconds);
         store.commit(&self.kept, &after, &changes, &post, forget_before).await?;

@@ -1,14 +1,11 @@
 //! One step of the life cycle: old ledger and sweep in, new ledger and changes out.
 
-use std::collections::BTreeSet;
-
 use time::{Date, OffsetDateTime};
 
 use super::resolution::Told;
 use super::{Changes, Finding, Ledger, Resolution, Resolved, Sweep, Terms, unknowns};
 use crate::findings::PolicyResult;
 use crate::findings::judge::Violation;
-use crate::inventory::ResourceId;
 
 impl Ledger {
     /// The ledger after a sweep. A finding is resolved only by proof or by a person's decision; what a gap hides stays, stale.
@@ -45,17 +42,6 @@ impl Ledger {
         // Who is seen comes before who is not.
         step.changes.in_order();
         (step.after, step.changes)
-    }
-
-    /// The guids of the subscriptions whose findings are over because the configuration leaves them out. Whether it still does
-    /// is to be asked of each, in sight or not.
-    pub fn left_out(&self) -> BTreeSet<String> {
-        let left_out = self.resolved.values().filter(|one| one.resolution == Resolution::OutOfScope);
-        let homes = left_out.flat_map(|one| {
-            let subject = &one.finding.subject;
-            [Some(&subject.id), subject.workspace.as_ref()].into_iter().flatten()
-        });
-        homes.filter_map(ResourceId::subscription).map(str::to_owned).collect()
     }
 
     /// What is known of a fingerprint, whatever state it is in.
@@ -173,7 +159,8 @@ impl Step<'_> {
             return;
         }
         let old = resolved.at.saturating_add(self.terms.retention_seconds) <= self.now;
-        if !old || resolved.resolution == Resolution::Waived && accepted {
+        // A decision that got here stands, or is not disproved often enough: whoever takes it back must find what it was about.
+        if !old || resolved.resolution.is_decision() {
             self.after.resolved.insert(id.to_owned(), resolved);
         }
     }
