@@ -791,6 +791,23 @@ async fn a_subscription_unknown_to_resource_graph_is_not_empty() {
     }
 }
 
+/// The list that would tell is lost too: what Resource Graph shows nothing of is not empty for that.
+#[tokio::test]
+async fn a_lost_list_of_subscriptions_hides_no_subscription_that_resource_graph_leaves_out() {
+    let fake = Fake::start(|call| match call.path == "/providers/Microsoft.ResourceGraph/resources" {
+        true if asks_for(call, "microsoft.resources/subscriptions") => error(403, "Forbidden"),
+        true => graph(call, rows().into_iter().filter(|row| row["subscriptionId"] != S2).collect()),
+        false => healthy(call),
+    })
+    .await;
+    let snapshot = collect(&fake).await;
+    let coverage = Coverage::of(&snapshot);
+    for kind in [Kind::Workspaces, Kind::Computes, Kind::VirtualNetworks] {
+        assert!(coverage.hides(kind, &ResourceId::subscription_scope(S2)).is_some(), "{kind}");
+        assert!(coverage.incomplete(kind, &ResourceId::subscription_scope(S1)).is_none(), "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn resource_graph_refusing_all_is_explained_by_the_rights_where_they_can() {
     let fake = Fake::start(|call| match call.path.as_str() {

@@ -39,6 +39,8 @@ pub(super) struct Chosen {
     pub(super) failures: Vec<(Vec<String>, Answer)>,
     /// Those that Resource Graph left out without a word.
     pub(super) unseen: BTreeSet<String>,
+    /// Those of which its list of subscriptions was lost: only other rows can tell whether it shows them.
+    pub(super) untold: BTreeSet<String>,
 }
 
 impl Chosen {
@@ -161,10 +163,12 @@ pub(super) async fn choose(
     for (group, answer) in &mut answers {
         let told: BTreeSet<&str> =
             answer.records.iter().filter_map(|record| record.id().subscription()).collect();
+        let unseen =
+            group.iter().filter(|id| !told.contains(id.as_str()) && chosen.swept.contains_key(*id)).cloned();
         if answer.lost.is_empty() {
-            let unseen =
-                group.iter().filter(|id| !told.contains(id.as_str()) && chosen.swept.contains_key(*id));
-            chosen.unseen.extend(unseen.cloned());
+            chosen.unseen.extend(unseen);
+        } else {
+            chosen.untold.extend(unseen);
         }
         let records = std::mem::take(&mut answer.records);
         chosen.records.extend(

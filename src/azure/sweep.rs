@@ -102,7 +102,19 @@ pub(super) async fn run(arm: &Arm, order: &Order<'_>) -> Result<Collected, Colle
     for (group, answer) in &chosen.failures {
         gaps_of_answer(&SUBSCRIPTIONS, group, answer, &rights, &mut gaps);
     }
-    gaps_of_unseen(&chosen.unseen, order.depth, &rights, &mut gaps);
+    let shown: BTreeSet<&str> = answers
+        .iter()
+        .flat_map(|answer| &answer.records)
+        .filter_map(|record| record.id().subscription())
+        .collect();
+    gaps_of_unseen(&chosen.unseen, &BTreeSet::new(), order.depth, &rights, &mut gaps);
+    for id in chosen.untold.iter().filter(|id| !shown.contains(id.as_str())) {
+        // What a query lost of its own kinds is told better by its own gap.
+        let asked = questions.iter().zip(&answers).filter(|((group, _), _)| group.contains(id));
+        let lost = asked.filter(|(_, answer)| !answer.lost.is_empty());
+        let lost = lost.flat_map(|((_, query), _)| query.kinds).chain(SUBSCRIPTIONS.kinds).copied().collect();
+        gaps_of_unseen(&BTreeSet::from([id.clone()]), &lost, order.depth, &rights, &mut gaps);
+    }
     chosen.records.into_iter().for_each(|record| snapshot.add(record));
     for ((group, query), answer) in questions.iter().zip(answers) {
         gaps_of_answer(query, group, &answer, &rights, &mut gaps);
@@ -314,6 +326,7 @@ fn gaps_of_answer(
 /// light: a role granted a moment ago shows there only with the next token.
 fn gaps_of_unseen(
     unseen: &BTreeSet<String>,
+    lost: &BTreeSet<Kind>,
     depth: Depth,
     rights: &BTreeMap<&str, &Rights>,
     gaps: &mut Gaps,
@@ -323,7 +336,7 @@ fn gaps_of_unseen(
         "Resource Graph does not show this subscription to this identity",
     );
     for subscription in unseen {
-        for kind in resource_graph::kinds(depth) {
+        for kind in resource_graph::kinds(depth).filter(|kind| !lost.contains(kind)) {
             if rights.get(subscription.as_str()).is_none_or(|rights| rights.missing(kind).is_none()) {
                 gaps.of_subscription(kind, subscription, &failure);
             }
