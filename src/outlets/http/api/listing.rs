@@ -35,7 +35,7 @@ impl Known {
                 taken_at: Some(swept.report.taken_at.clone()),
                 complete: swept.report.gaps.is_empty() && trouble.is_none(),
                 gaps: Some(count(swept.report.gaps.len())),
-                unknown: Some(count(swept.report.count(Status::Unknown))),
+                unknown: Some(count(swept.report.unknowns())),
                 trouble,
             },
             (None, Some(last)) => Self {

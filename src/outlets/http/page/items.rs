@@ -175,7 +175,8 @@ fn judged<'a>(
         }
     }
     match result.status {
-        Status::Unknown if wanted.takes(Status::Unknown) => all.push(Item {
+        // More may be wrong than what is accepted: that is as unknown as any other.
+        _ if result.undecided() && wanted.takes(Status::Unknown) => all.push(Item {
             since: since.get(&key(&result.policy, &result.subject)).map(|unknown| unknown.since),
             ..entry(Status::Unknown, result.severity, reasons(&result.reasons))
         }),

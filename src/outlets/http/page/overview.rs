@@ -50,7 +50,12 @@ pub(super) fn page(moment: &Moment, filter: &Filter) -> Markup {
 fn numbers(moment: &Moment) -> Markup {
     let ledger = &moment.view().kept.ledger;
     let stale = ledger.open.values().filter(|finding| finding.is_stale()).count();
-    let of = |status| moment.swept().map(|swept| swept.report.count(status));
+    let of = |status| {
+        moment.swept().map(|swept| match status {
+            Status::Unknown => swept.report.unknowns(),
+            status => swept.report.count(status),
+        })
+    };
     // Before a sweep has ended nothing is known not to be there.
     let counted = |n: usize| html! { @if n > 0 || moment.swept().is_some() { strong { (n) } } @else { span.none { "–" } } };
     html! {
