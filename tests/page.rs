@@ -534,3 +534,36 @@ async fn a_sweep_that_failed_and_a_refused_reload_stand_out() {
     site.daemon.log("last sweep");
     assert_eq!(troubled(), 1);
 }
+
+/// A route or a gateway that nobody could read is not one that is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_out_that_was_not_read_is_not_drawn_as_another() {
+    let ways = |site: &Site| -> (usize, usize) {
+        let texts: Vec<String> = site.workspaces().values().map(|page| words(page.root_element())).collect();
+        let times = |what: &str| texts.iter().map(|text| text.matches(what).count()).sum();
+        (times("by loadbalancer"), times("by which way is not known"))
+    };
+    let known = Site::open(company::demo().0, Options::default(), "").await;
+    let (balancers, open) = ways(&known);
+    assert!(balancers > 0 && open == 0, "the demo shows nothing here: {balancers} {open}");
+    let (estate, _) = company::demo();
+    let denied = estate.header.subscriptions.iter().flat_map(|subscription| {
+        ["routeTables", "natGateways"]
+            .map(|kind| (subscription.id.clone(), format!("Microsoft.Network/{kind}/read")))
+    });
+    // What names neither a route table nor a gateway has none; so each subnet names both here.
+    let mut estate = estate.clone();
+    for record in &mut estate.records {
+        for subnet in record["properties"]["subnets"].as_array_mut().into_iter().flatten() {
+            let id = subnet["id"].as_str().unwrap_or_default().to_owned();
+            let group = id.split("/virtualNetworks/").next().unwrap_or_default().to_owned();
+            let named = |kind: &str| serde_json::json!({"id": format!("{group}/{kind}/unread")});
+            subnet["properties"]["routeTable"] = named("routeTables");
+            subnet["properties"]["natGateway"] = named("natGateways");
+        }
+    }
+    let options = Options { deny_actions: denied.collect(), ..Options::default() };
+    let hidden = Site::open(estate, options, "").await;
+    let (balancers, open) = ways(&hidden);
+    assert!(balancers == 0 && open > 0, "{balancers} {open}");
+}

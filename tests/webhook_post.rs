@@ -341,3 +341,25 @@ fn hostile_names_stay_in_their_places() {
     assert_eq!(body["data"]["finding"]["evidence"], Value::Null);
     assert_eq!(body["data"]["finding"]["evidence_digest"], after.open[&id].evidence.as_str());
 }
+
+/// A digest counts what is opened; what comes back beside the flood is told by itself.
+#[test]
+fn a_digest_swallows_no_other_change() {
+    let nothing = Ledger::default();
+    let (after, mut changes, report) = advance(&nothing, &company::demo().0);
+    let at = changes.opened.iter().position(|id| after.open[id].severity < Severity::Critical);
+    let back = changes.opened.remove(at.expect("one that is not critical"));
+    changes.reopened.push(back);
+    let case = Case {
+        before: &nothing,
+        after: &after,
+        changes: &changes,
+        report: &report,
+        first: true,
+        told: BTreeSet::new(),
+        link: None,
+    };
+    let sent = kinds(&case.post(&[webhook("all", Severity::Low, 1)]), "all");
+    assert_eq!(sent.get("mlfence.findings.digest"), Some(&1));
+    assert_eq!(sent.get("mlfence.finding.reopened"), Some(&1));
+}

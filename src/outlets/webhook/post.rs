@@ -51,7 +51,10 @@ pub fn post(receivers: &[Webhook], view: &View<'_>) -> Post {
     for (change, id) in in_order(view.changes) {
         let Some(finding) = view.after.finding(id) else { continue };
         let hears = |one: &&Webhook| {
-            let counted = digested.contains(one.name.as_str()) && finding.severity < Severity::Critical;
+            // The digest counts what is opened, and nothing else may go with it.
+            let counted = change == "opened"
+                && digested.contains(one.name.as_str())
+                && finding.severity < Severity::Critical;
             let known = || view.told.contains(&(one.name.clone(), id.clone()));
             !counted && (finding.severity >= one.minimum_severity || known())
         };

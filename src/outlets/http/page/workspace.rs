@@ -200,7 +200,15 @@ fn gaps(moment: &Moment, place: &Place, documents: &[Document]) -> Markup {
     html! {
         section aria-labelledby="gaps" {
             h2 #gaps { "What could not be read where it reaches" }
-            @if causes.is_empty() { p { "Everything that was asked for was read." } }
+            @if causes.is_empty() {
+                @if swept.report.gaps.is_empty() { p { "Everything that was asked for was read." } }
+                @else {
+                    p {
+                        "Nothing in the subscriptions that it is known to reach. "
+                        a href="/gaps" { "Elsewhere something could not be read" } ", which may be why a verdict is unknown."
+                    }
+                }
+            }
             ul.list {
                 @for ((scope, reason, detail), kinds) in causes.iter().take(20) {
                     li {

@@ -286,8 +286,14 @@ fn by_way_of(egress: &Egress, subnet: &SubnetEgress) -> String {
             (hop, _) => format!("default route to {hop}"),
         };
     }
-    if let Some(Some(gateway)) = subnet.nat_gateway.value() {
-        return format!("by NAT gateway {}", called(gateway));
+    // A route or gateway that nobody could read is not one that is not there.
+    if subnet.default_route.value().is_none() {
+        return "by which way is not known".to_owned();
+    }
+    match subnet.nat_gateway.value() {
+        Some(Some(gateway)) => return format!("by NAT gateway {}", called(gateway)),
+        Some(None) => {}
+        None => return "by which way is not known".to_owned(),
     }
     told("by", &egress.r#type)
 }
@@ -304,17 +310,17 @@ pub(super) fn registries(survey: &Survey<'_>, subnet: &ResourceId, node: &mut No
         if marks.is_empty() {
             continue;
         }
-        let by_endpoint = reach.endpoint_in_reach.value() == Some(&true);
-        let answer = if by_endpoint { &reach.by_endpoint } else { &reach.by_address };
+        let (way, by) = match reach.endpoint_in_reach.value() {
+            Some(true) => ("by private endpoint".to_owned(), reach.by_endpoint.decided_by.join(", ")),
+            Some(false) => (told("region", &reach.region), reach.by_address.decided_by.join(", ")),
+            None => ("by which way is not known".to_owned(), String::new()),
+        };
         node.right.push(Lane {
             far: "Registry".to_owned(),
-            notes: vec![
-                reach.name.clone(),
-                if by_endpoint { "by private endpoint".to_owned() } else { told("region", &reach.region) },
-            ],
+            notes: vec![reach.name.clone(), way],
             what: format!("reached from {}", called(subnet)),
             marks,
-            by: answer.decided_by.join(", "),
+            by,
             ..Lane::default()
         });
     }
