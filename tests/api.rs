@@ -284,6 +284,19 @@ async fn workspaces_stand_as_their_findings_and_what_they_share_say() {
         get(&daemon, &format!("/api/v1/workspaces?cursor={}", first["next"].as_str().expect("a cursor")));
     let paged: Vec<String> = ids(&first).into_iter().chain(ids(&rest)).collect();
     assert_eq!((paged, &rest["next"]), (ids(&list), &Value::Null));
+
+    // After a restart nobody can tell yet who shares the cluster, nor how subscriptions are called: that is no "nothing".
+    let Daemon { serving, config, folder } = daemon;
+    serving.kill();
+    server.fail_next(Fault { path: "/subscriptions".to_owned(), status: 403, retry_after: None, times: 100 });
+    let daemon = Daemon { serving: Serving::start(&server, &config), config, folder };
+    daemon.log("the sweep failed");
+    for workspace in [owner, &other] {
+        let kept = get(&daemon, &format!("/api/v1/findings?limit=500&workspace={workspace}"));
+        let kept: BTreeSet<String> = ids(&kept).into_iter().collect();
+        assert!(of_cluster.iter().all(|finding| kept.contains(*finding)), "{workspace}");
+    }
+    assert_eq!(daemon.ask("GET", "/api/v1/findings?subscription=ml-dev", &[]).status, 503);
     server.shutdown().await.expect("armsim ends");
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::asked::{Limit, PolicyId, Text, Words, cursor, read_cursor};
 use super::found::{Found, Key, Shown, State as Life};
-use super::listing::{Known, Listing};
+use super::listing::{Known, Listing, not_yet};
 use super::{Face, Problem, Published};
 use crate::findings::ledger::stamp;
 use crate::findings::waivers::Waiver;
@@ -174,9 +174,8 @@ impl<'a> Filter<'a> {
         let subscriptions = asked.subscription.as_ref().map(|named| found.subscriptions(view, &named.0));
         if let (Some(named), Some(none)) = (&asked.subscription, &subscriptions)
             && none.is_empty()
-            && sure
         {
-            return Err(nobody("subscription", &named.0));
+            return Err(if sure { nobody("subscription", &named.0) } else { not_yet(published) });
         }
         let workspace = match &asked.workspace {
             None => None,

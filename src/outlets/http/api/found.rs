@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::View;
-use crate::facts;
+use crate::facts::{self, SubjectKind};
 use crate::findings::PolicyResult;
 use crate::findings::judge::{Subject, Violation};
 use crate::findings::ledger::stamp;
@@ -179,6 +179,14 @@ impl Found {
         subject.id == *workspace
             || subject.workspace.as_ref() == Some(workspace)
             || self.users.get(&subject.id).is_some_and(|users| users.contains(workspace))
+            || self.may_concern_any(subject)
+    }
+
+    /// Whether it is something that workspaces share, and no sweep could tell which: then it may concern each of them.
+    pub(super) fn may_concern_any(&self, subject: &Subject) -> bool {
+        subject.workspace.is_none()
+            && subject.kind != SubjectKind::Workspace
+            && !self.users.contains_key(&subject.id)
     }
 
     /// What shares subjects with others.

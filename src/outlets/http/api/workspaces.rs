@@ -97,6 +97,13 @@ fn stand(published: &Published, found: &Found) -> Vec<Workspace> {
     }
     let standing = found.entries.iter().filter(|entry| matches!(entry.state, Life::Open | Life::Stale));
     for (entry, shown) in standing.filter_map(|entry| Some((entry, found.show(view, entry)?))) {
+        if found.may_concern_any(shown.subject) {
+            for workspace in all.values_mut() {
+                *workspace.findings.entry(shown.severity.name()).or_default() += 1;
+                workspace.stale += usize::from(entry.state == Life::Stale);
+            }
+            continue;
+        }
         for id in concerned.of(&shown.subject.id, shown.subject.workspace.as_ref()) {
             if !is_workspace(id) {
                 continue;
