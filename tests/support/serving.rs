@@ -110,15 +110,20 @@ impl Serving {
 
     /// Waits for a line of the log that holds `text`.
     pub(crate) fn log(&self, text: &str) -> String {
+        self.log_through(text).pop().expect("the line itself")
+    }
+
+    /// Every line of the log from here to one that holds `text`, which is the last of them.
+    pub(crate) fn log_through(&self, text: &str) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
             let line = self.logs.recv_timeout(until.saturating_duration_since(Instant::now()));
             let line = line.unwrap_or_else(|_| panic!("`{text}` was not logged:\n{}", seen.join("\n")));
-            if line.contains(text) {
-                return line;
-            }
             seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
         }
     }
 
