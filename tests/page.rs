@@ -567,3 +567,23 @@ async fn a_way_out_that_was_not_read_is_not_drawn_as_another() {
     let (balancers, open) = ways(&hidden);
     assert!(balancers == 0 && open > 0, "{balancers} {open}");
 }
+
+/// What a sweep saw and the ledger could not keep is wrong all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_ledger_cannot_keep_is_shown_as_failing() {
+    let site = Site::open(company::healthy(), Options::default(), "").await;
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(site.folder.path().join(format!("ledger.db{end}")));
+    }
+    site.server.replace_estate(company::demo().0);
+    site.daemon.signal("HUP");
+    site.daemon.log("last sweep");
+    let home = site.page("/?status=fail");
+    let tiles: Vec<String> = select(&home, "dl.numbers > div").into_iter().map(words).collect();
+    assert!(tiles.iter().any(|tile| tile.contains("fail") && !tile.ends_with(" 0")), "{tiles:?}");
+    let list = words(home.root_element());
+    assert!(
+        list.contains("the ledger could not keep it") && !list.contains("not yet often enough"),
+        "{list}"
+    );
+}

@@ -76,7 +76,7 @@ fn numbers(moment: &Moment) -> Markup {
                     dd { (counted(ledger.open.values().filter(|finding| finding.severity == severity).count())) }
                 }
             }
-            @for status in [Status::Unknown, Status::Waived, Status::Pass] {
+            @for status in [Status::Fail, Status::Unknown, Status::Waived, Status::Pass] {
                 @if let Some(n) = of(status) {
                     div { dt { (verdict(status)) } dd { strong { (n) } } }
                 }
@@ -202,7 +202,10 @@ pub(super) fn entry(moment: &Moment, item: &Item<'_>) -> Markup {
             @if let Some(since) = item.stale_since {
                 " · " strong { "stale" } " since " (at(since)) ": the last sweeps could not check it"
             } @else if item.unchecked { " · " strong { "not checked" } " by this process yet" }
-            @if item.unconfirmed { " · seen, but not yet often enough to be a finding" }
+            @if item.unconfirmed {
+                @if item.since.is_some() { " · seen, but not yet often enough to be a finding" }
+                @else { " · seen, but the ledger could not keep it" }
+            }
             @if let Some(waiver) = item.waiver {
                 "waived until " (waiver.expires) " by " (name(&waiver.owner)) ": " (sentence(&waiver.reason))
             }
